@@ -1,0 +1,238 @@
+package pinterest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+)
+
+// Config describes a Pinterest app. It stands in for [oauth2.Config]: the
+// fields and methods that both have mean the same.
+//
+// A Config must not be modified once it is in use; it may then be used by
+// several goroutines at once. Formatting or logging it leaves the secret out.
+type Config struct {
+	// ClientID is the app id.
+	ClientID string
+
+	// ClientSecret is the app secret key.
+	ClientSecret string
+
+	// Endpoint is where Pinterest is. The zero value means [Endpoint].
+	// Its AuthStyle is not looked at: Pinterest documents HTTP Basic alone.
+	Endpoint oauth2.Endpoint
+
+	// RedirectURL is where Pinterest sends the user after the authorization,
+	// exactly as registered for the app.
+	RedirectURL string
+
+	// Scopes are the permissions to ask for. Pinterest can grant more: all
+	// that the user ever approved. See [GrantedScopes].
+	Scopes []string
+
+	// RefreshOn is the kind of refresh token to ask for. The zero value is
+	// continuous refresh.
+	RefreshOn RefreshOn
+
+	// RefreshAhead is how long before its expiry an access token is renewed,
+	// in the background, while it is still handed out. Zero means a tenth of
+	// the token's life, negative only once it has expired. More than half of
+	// the token's life counts as half.
+	RefreshAhead time.Duration
+
+	// OnRefresh, if set, is told of every token that a source renewed before
+	// anyone is handed it: the place to save it. The token is the callee's
+	// own, its Expiry the true one.
+	//
+	// If OnRefresh fails, the new token is used all the same, OnRefresh is
+	// called again with it until it succeeds, and until then the source sends
+	// no further renewal. Calls of one source never overlap. The context
+	// carries the values of the source's, and a deadline.
+	OnRefresh func(ctx context.Context, t *oauth2.Token) error
+
+	// Logger is told of renewals and of what went wrong with them, never with
+	// a secret. Nil means silent.
+	Logger *slog.Logger
+}
+
+// AuthCodeURL returns the URL of Pinterest's page that asks the user for
+// permission, as [oauth2.Config.AuthCodeURL] does, with the scopes joined by
+// commas.
+//
+// State is the only protection against cross-site request forgery: make an
+// unguessable one for every user and compare it when the user comes back.
+func (c *Config) AuthCodeURL(state string, opts ...oauth2.AuthCodeOption) string {
+	std := c.OAuth2()
+	if len(c.Scopes) > 0 {
+		std.Scopes = []string{joinScopes(c.Scopes)}
+	}
+	return std.AuthCodeURL(state, opts...)
+}
+
+// Exchange turns the code that Pinterest sent to the redirect URL into a
+// token. A code works once and for about ten minutes.
+//
+// The request is sent again only if it certainly never left this machine. The
+// error is an [*Error].
+func (c *Config) Exchange(ctx context.Context, code string, opts ...oauth2.AuthCodeOption) (*oauth2.Token, error) {
+	v := url.Values{"code": {code}}
+	if c.RedirectURL != "" {
+		v.Set("redirect_uri", c.RedirectURL)
+	}
+	c.RefreshOn.ask(grantAuthorizationCode, v)
+	for k, vs := range optionValues(opts) {
+		v[k] = vs
+	}
+	switch {
+	case v.Get("code") == "":
+		return nil, &Error{Op: opExchange, Err: errors.New("the authorization code is empty: pass the code parameter of the redirect, and look for its error parameter first")}
+	case v.Get("redirect_uri") == "":
+		return nil, &Error{Op: opExchange, Err: misconfigured("RedirectURL is empty: set it to the one the code was asked for with")}
+	}
+	return c.retrieve(ctx, opExchange, v, nil)
+}
+
+// optionValues returns what the options set. Only x/oauth2 can apply them, and
+// only to a URL of its own.
+func optionValues(opts []oauth2.AuthCodeOption) url.Values {
+	if len(opts) == 0 {
+		return nil
+	}
+	u := (&oauth2.Config{}).AuthCodeURL("", opts...)
+	v, _ := url.ParseQuery(strings.TrimPrefix(u, "?")) // x/oauth2 encoded it
+	for k, unset := range map[string]string{"client_id": "", "response_type": "code"} {
+		if v.Get(k) == unset {
+			v.Del(k)
+		}
+	}
+	return v
+}
+
+// TokenSource returns a source of tokens that begins with t and renews it by
+// its refresh token. The source holds the renewed tokens in memory; use
+// OnRefresh to save them.
+//
+// T may be as x/oauth2 left it, may hold nothing but a refresh token, and may
+// have no expiry, in which case it is used as it is. It is not modified.
+//
+// The context carries the HTTP client under [oauth2.HTTPClient]. It bounds how
+// long Token waits, but not a renewal, which always runs to its end.
+func (c *Config) TokenSource(ctx context.Context, t *oauth2.Token) *TokenSource {
+	s := c.newSource(ctx, opRefresh)
+	if t != nil {
+		s.current.Store(c.newLease(known(t)))
+	}
+	return s
+}
+
+// ClientCredentials returns a source of tokens that act for the app's own
+// account: nobody logs in, and there is no refresh token. Nothing is sent
+// before the first token is asked for. Scopes must not be empty.
+func (c *Config) ClientCredentials(ctx context.Context) *TokenSource {
+	return c.newSource(ctx, opClientCredentials)
+}
+
+func (c *Config) newSource(ctx context.Context, op string) *TokenSource {
+	return &TokenSource{conf: c, ctx: ctx, op: op, host: hostOf(c.endpoint().TokenURL)}
+}
+
+// Client returns an HTTP client that authorizes its requests to Pinterest's
+// API with t and renews it as needed: NewClient(ctx, c.TokenSource(ctx, t)).
+func (c *Config) Client(ctx context.Context, t *oauth2.Token) *http.Client {
+	return NewClient(ctx, c.TokenSource(ctx, t))
+}
+
+// OAuth2 returns the closest [oauth2.Config], for libraries that insist on
+// one. It can ask for authorization and exchange a code, but cannot ask for
+// continuous refresh, and its token sources do not keep this package's
+// promises.
+func (c *Config) OAuth2() *oauth2.Config {
+	return &oauth2.Config{
+		ClientID:     c.ClientID,
+		ClientSecret: c.ClientSecret,
+		Endpoint:     c.endpoint(),
+		RedirectURL:  c.RedirectURL,
+		Scopes:       c.Scopes,
+	}
+}
+
+// Format implements [fmt.Formatter]: it leaves the secret out, whatever the verb.
+func (c Config) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "pinterest.Config{ClientID: %q, Endpoint: %q, RedirectURL: %q, Scopes: %q, RefreshOn: %v, RefreshAhead: %v}",
+		c.ClientID, c.endpoint().TokenURL, c.RedirectURL, c.Scopes, c.RefreshOn, c.RefreshAhead)
+}
+
+// LogValue implements [slog.LogValuer]: it leaves the secret out.
+func (c Config) LogValue() slog.Value {
+	return slog.StringValue(fmt.Sprint(c))
+}
+
+func (c *Config) endpoint() oauth2.Endpoint {
+	if c.Endpoint == (oauth2.Endpoint{}) {
+		return Endpoint
+	}
+	return c.Endpoint
+}
+
+// environment names the one of Pinterest's two environments that c speaks
+// to, and is empty for any other server.
+func (c *Config) environment() string {
+	switch c.endpoint().TokenURL {
+	case Endpoint.TokenURL:
+		return "production"
+	case SandboxEndpoint.TokenURL:
+		return "sandbox"
+	}
+	return ""
+}
+
+// check returns what keeps c from sending any token request.
+func (c *Config) check() error {
+	if c.ClientID == "" {
+		return misconfigured("ClientID is empty: set it to the app id that Pinterest's developer page shows")
+	}
+	if c.ClientSecret == "" {
+		return misconfigured("ClientSecret is empty: set it to the app secret key that Pinterest's developer page shows")
+	}
+	_, err := c.tokenURL()
+	return err
+}
+
+// tokenURL returns the URL of the token endpoint, if a secret may travel there.
+func (c *Config) tokenURL() (*url.URL, error) {
+	u, err := url.Parse(c.endpoint().TokenURL)
+	if err != nil || u.Host == "" {
+		return nil, misconfigured("Endpoint.TokenURL is not an absolute URL: leave Endpoint zero for Pinterest's own")
+	}
+	if !confidential(u) {
+		return nil, misconfigured("Endpoint.TokenURL must be https, as secrets travel in the request (plain http is for loopback alone)")
+	}
+	return u, nil
+}
+
+// confidential reports whether a secret may travel to u.
+func confidential(u *url.URL) bool {
+	return u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname())
+}
+
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}
+
+// joinScopes puts commas between scopes. Pinterest's description allows
+// commas or single spaces; nearly every production integration sends commas.
+func joinScopes(scopes []string) string {
+	return strings.Join(scopes, ",")
+}

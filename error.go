@@ -1,0 +1,186 @@
+package pinterest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+)
+
+// The two decisions a caller takes on an error are tested with [errors.Is].
+// Any other error can pass by itself: try again later.
+var (
+	// ErrReauthorize means that the refresh token (or the code) is dead: only
+	// the user can mend it, by authorizing the app again.
+	ErrReauthorize = errors.New("the user must authorize the app again")
+
+	// ErrClientRejected means that Pinterest does not accept the app: only
+	// its operator can mend it, by looking at the app id, the secret, the
+	// environment (production or sandbox) and the app's approval.
+	ErrClientRejected = errors.New("the app's operator must act: check app id, secret, environment, scopes and approval")
+)
+
+// The values of [Error.Op].
+const (
+	opExchange          = "exchange"
+	opRefresh           = "refresh"
+	opClientCredentials = "client_credentials"
+	opRevoke            = "revoke"
+	opConversionToken   = "conversion_token"
+)
+
+// An Error is why an operation on a token failed. It holds no secret, code or
+// token, whatever the server echoed.
+//
+// Use errors.Is with [ErrReauthorize] and [ErrClientRejected] to decide what
+// to do, and Temporary to tell whether trying again can help.
+type Error struct {
+	Op         string        // "exchange", "refresh", "client_credentials", "revoke" or "conversion_token"
+	StatusCode int           // of the answer; zero if none came
+	Code       int           // Pinterest's number; it says little without Op and StatusCode
+	Message    string        // Pinterest's words
+	RequestID  string        // x-pinterest-rid, to quote to Pinterest's support
+	RetryAfter time.Duration // how long Pinterest asked to wait; zero if it did not say
+	Err        error         // the *oauth2.RetrieveError, or why no answer came
+}
+
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString("pinterest: " + e.Op + ": ")
+	if e.StatusCode == 0 {
+		fmt.Fprint(&b, e.Err)
+		return b.String()
+	}
+	fmt.Fprintf(&b, "%d %s", e.StatusCode, http.StatusText(e.StatusCode))
+	if m := e.detail(); m != "" {
+		b.WriteString(": " + m)
+	}
+	var quote []string
+	if e.Code != 0 {
+		quote = append(quote, fmt.Sprintf("code %d", e.Code))
+	}
+	if e.RequestID != "" {
+		quote = append(quote, "request id "+e.RequestID)
+	}
+	if e.RetryAfter > 0 {
+		quote = append(quote, fmt.Sprintf("retry after %v", e.RetryAfter))
+	}
+	if len(quote) > 0 {
+		b.WriteString(" (" + strings.Join(quote, ", ") + ")")
+	}
+	if hint := e.decision(); hint != nil {
+		b.WriteString("; " + hint.Error())
+	}
+	return b.String()
+}
+
+// detail is what the answer said of itself, in no more than a line.
+func (e *Error) detail() string {
+	m := e.Message
+	var r *oauth2.RetrieveError
+	if m == "" && errors.As(e.Err, &r) {
+		m = r.ErrorDescription
+		if m == "" {
+			m = r.ErrorCode
+		}
+	}
+	m = strings.Join(strings.Fields(m), " ")
+	if len(m) > 200 {
+		m = strings.ToValidUTF8(m[:200], "") + "…"
+	}
+	return m
+}
+
+// Unwrap returns e.Err.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Is reports whether target is the decision, [ErrReauthorize] or
+// [ErrClientRejected], that e calls for.
+func (e *Error) Is(target error) bool {
+	return target != nil && target == e.decision()
+}
+
+// Temporary reports whether the same request may succeed later: no answer
+// came, or the answer was a rate limit or a fault of the server.
+func (e *Error) Temporary() bool {
+	if e.StatusCode == 0 {
+		var n *noAnswerError
+		return errors.As(e.Err, &n) && !errors.Is(e.Err, context.Canceled)
+	}
+	return e.StatusCode == http.StatusRequestTimeout ||
+		slices.Contains([]string{"temporarily_unavailable", "server_error", "slow_down"}, e.word())
+}
+
+func (e *Error) decision() error {
+	switch e.word() {
+	case "invalid_grant":
+		return ErrReauthorize
+	case "invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope":
+		return ErrClientRejected
+	}
+	return nil
+}
+
+// word returns the RFC 6749 word for e.
+func (e *Error) word() string {
+	var r *oauth2.RetrieveError
+	if errors.As(e.Err, &r) && r.ErrorCode != "" {
+		return r.ErrorCode
+	}
+	return rfcWord(e.Op, e.StatusCode, e.Code)
+}
+
+// rfcWord returns the error word of RFC 6749 (section 5.2, and 4.1.2.1 for the
+// passing ones) or RFC 6750 that says what Pinterest's number says. One number
+// means different things at different endpoints and statuses; a combination
+// that nobody has shown gets no word, as a verdict must never rest on a guess.
+func rfcWord(op string, status, code int) string {
+	refused := status == http.StatusUnauthorized || status == http.StatusForbidden
+	switch {
+	case code == 2 && status == http.StatusUnauthorized:
+		if op == opConversionToken {
+			return "invalid_token"
+		}
+		return "invalid_client"
+	case (code == 283 || code == 28) && (refused || status == http.StatusBadRequest):
+		return "invalid_grant"
+	case (code == 3 || code == 29) && refused:
+		return "unauthorized_client"
+	case status == http.StatusTooManyRequests, code == 8 && status/100 == 4:
+		return "temporarily_unavailable"
+	case status/100 == 5, code == 12 && status == http.StatusBadRequest:
+		return "server_error"
+	}
+	return ""
+}
+
+// noAnswerError says why no answer came. It prints what went wrong without
+// the secrets that a broken answer can smuggle into the words of net/http,
+// and so does not unwrap to them; errors.Is and errors.As still see it all.
+type noAnswerError struct {
+	message string
+	err     error
+}
+
+func (e *noAnswerError) Error() string        { return e.message }
+func (e *noAnswerError) Is(target error) bool { return errors.Is(e.err, target) }
+func (e *noAnswerError) As(target any) bool   { return errors.As(e.err, target) }
+
+// misconfigured says what the operator has to change before anything is sent.
+func misconfigured(what string) error {
+	return &decided{what, ErrClientRejected}
+}
+
+// decided is an error that no server had to be asked for.
+type decided struct {
+	message string
+	verdict error
+}
+
+func (e *decided) Error() string { return e.message }
+func (e *decided) Unwrap() error { return e.verdict }

@@ -1,0 +1,143 @@
+package pinterest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+)
+
+// The grants of Pinterest's token endpoint (schema OauthAccessTokenRequest).
+const (
+	grantAuthorizationCode = "authorization_code"
+	grantRefreshToken      = "refresh_token"
+	grantClientCredentials = "client_credentials"
+)
+
+const (
+	attemptTime = 30 * time.Second // for one try of a renewal
+	maxTries    = 4                // of one renewal
+)
+
+// refresh renews t by its refresh token.
+func (c *Config) refresh(ctx context.Context, t *oauth2.Token) (*oauth2.Token, error) {
+	if t == nil {
+		return nil, &Error{Op: opRefresh, Err: &decided{"there is no token to begin with: the user must authorize the app first", ErrReauthorize}}
+	}
+	if t.RefreshToken == "" {
+		return nil, &Error{Op: opRefresh, Err: &decided{"the token has no refresh token to renew it by: the user must authorize the app again", ErrReauthorize}}
+	}
+	if from, to := environment(t), c.environment(); from != "" && to != "" && from != to {
+		return nil, &Error{Op: opRefresh, Err: misconfigured(fmt.Sprintf("the token belongs to Pinterest's %s environment and Endpoint is %s's: use the endpoint that issued it", from, to))}
+	}
+	v := url.Values{"refresh_token": {t.RefreshToken}}
+	c.RefreshOn.ask(grantRefreshToken, v)
+	return c.retrieve(ctx, opRefresh, v, t)
+}
+
+// clientCredentials gets a token for the app's own account.
+func (c *Config) clientCredentials(ctx context.Context) (*oauth2.Token, error) {
+	if len(c.Scopes) == 0 {
+		return nil, &Error{Op: opClientCredentials, Err: misconfigured("Scopes is empty: client credentials need at least one scope")}
+	}
+	return c.retrieve(ctx, opClientCredentials, url.Values{"scope": {joinScopes(c.Scopes)}}, nil)
+}
+
+// retrieve gets a token from the token endpoint, trying again where that can
+// do no harm. Old, if any, is the token that the new one replaces.
+func (c *Config) retrieve(ctx context.Context, op string, v url.Values, old *oauth2.Token) (*oauth2.Token, error) {
+	grant := op
+	switch op {
+	case opExchange:
+		grant = grantAuthorizationCode
+	case opRefresh:
+		grant = grantRefreshToken
+	}
+	if !v.Has("grant_type") {
+		v.Set("grant_type", grant)
+	}
+	for try := 1; ; try++ {
+		asked := time.Now()
+		raw, err := c.attempt(ctx, op, v)
+		if err == nil {
+			return c.newToken(raw, old, asked), nil
+		}
+		if try == maxTries || !harmless(op, err) {
+			return nil, err
+		}
+		wait := max(backoff(try, 250*time.Millisecond, 2*time.Second), err.RetryAfter)
+		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
+			return nil, err
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, err
+		}
+	}
+}
+
+// harmless reports whether a request that failed with err may be sent again.
+// A code works once, so its exchange may only if it never left this machine.
+func harmless(op string, err *Error) bool {
+	if op == opExchange {
+		var n *net.OpError
+		return errors.As(err.Err, &n) && n.Op == "dial" && err.Temporary()
+	}
+	return err.Temporary()
+}
+
+// attempt sends one token request and reads the answer.
+func (c *Config) attempt(ctx context.Context, op string, v url.Values) (map[string]any, *Error) {
+	if op != opExchange {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, attemptTime)
+		defer cancel()
+	}
+	to, err := c.tokenURL()
+	if err != nil {
+		return nil, &Error{Op: op, Err: err}
+	}
+	req, fail := c.newRequest(ctx, op, to, v)
+	if fail != nil {
+		return nil, fail
+	}
+	return c.send(op, req, newRedactor(c, v.Get("code"), v.Get("refresh_token")))
+}
+
+// newRequest returns a POST of v to one of the endpoints that know the app by
+// HTTP Basic, the only scheme that Pinterest documents.
+func (c *Config) newRequest(ctx context.Context, op string, to *url.URL, v url.Values) (*http.Request, *Error) {
+	if err := c.check(); err != nil {
+		return nil, &Error{Op: op, Err: err}
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.String(), strings.NewReader(v.Encode()))
+	if err != nil {
+		return nil, &Error{Op: op, Err: err}
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Accept", "application/json")
+	req.SetBasicAuth(basicUser(c.ClientID), basicUser(c.ClientSecret))
+	return req, nil
+}
+
+// basicUser encodes one half of the Basic credentials as RFC 6749 says in
+// section 2.3.1, and as x/oauth2 does.
+func basicUser(s string) string { return url.QueryEscape(s) }
+
+// backoff returns how long to wait after the nth failure: about first, doubled
+// each time up to about most, with a jitter of a quarter either way.
+func backoff(n int, first, most time.Duration) time.Duration {
+	d := first << min(n-1, 20)
+	d = min(d, most)
+	return d*3/4 + rand.N(d/2+1)
+}

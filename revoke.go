@@ -1,0 +1,50 @@
+package pinterest
+
+import (
+	"context"
+	"errors"
+	"net/url"
+
+	"golang.org/x/oauth2"
+)
+
+// Revoke makes t's refresh token, and then its access token, unusable at
+// Pinterest.
+//
+// Pinterest's description (POST /oauth/token/revoke) says that only tokens
+// issued for system users are currently supported: for an ordinary user's
+// token the error is [ErrClientRejected], status 403 and code 29. Forget such
+// a token, and have the user disconnect the app in Pinterest's settings.
+func (c *Config) Revoke(ctx context.Context, t *oauth2.Token) error {
+	if t == nil || t.RefreshToken == "" && t.AccessToken == "" {
+		return &Error{Op: opRevoke, Err: errors.New("the token is empty: there is nothing to revoke")}
+	}
+	if t.RefreshToken != "" {
+		if err := c.revoke(ctx, t.RefreshToken, "refresh_token"); err != nil {
+			return err
+		}
+	}
+	if t.AccessToken != "" {
+		// One that died with the refresh token needs no revoking.
+		if err := c.revoke(ctx, t.AccessToken, "access_token"); err != nil && !errors.Is(err, ErrReauthorize) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Config) revoke(ctx context.Context, token, hint string) error {
+	to, err := c.tokenURL()
+	if err != nil {
+		return &Error{Op: opRevoke, Err: err}
+	}
+	v := url.Values{"token": {token}, "token_type_hint": {hint}}
+	req, fail := c.newRequest(ctx, opRevoke, to.JoinPath("revoke"), v)
+	if fail == nil {
+		_, fail = c.send(opRevoke, req, newRedactor(c, token))
+	}
+	if fail != nil {
+		return fail
+	}
+	return nil
+}

@@ -1,0 +1,167 @@
+package pinterest
+
+import (
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// NewClient returns an HTTP client over a [Transport] with the given source.
+// As with [oauth2.NewClient], the client in the context under
+// [oauth2.HTTPClient] gives it its transport, cookie jar, redirect policy and
+// timeout.
+func NewClient(ctx context.Context, src *TokenSource) *http.Client {
+	client := *contextClient(ctx)
+	client.Transport = &Transport{Source: src, Base: client.Transport}
+	return &client
+}
+
+// A Transport is an [http.RoundTripper] that adds the token of its source to
+// requests to Pinterest's API, and to no others.
+//
+// Compared with [oauth2.Transport] it sends the token only to Hosts, waits for
+// a token no longer than the request's context allows, and answers a 401 by
+// renewing the token and sending the request once more, if its body can be had
+// again (GetBody is set, as http.NewRequest does for the common readers). The
+// second answer is then returned, or the first if there is no new token. An
+// endpoint that goes on answering 401 to new tokens does not cause further
+// renewals for a while.
+//
+// A Transport may be used by several goroutines at once. Its fields must not
+// be modified meanwhile.
+type Transport struct {
+	// Source supplies the token.
+	Source *TokenSource
+
+	// Base sends the requests. Nil means http.DefaultTransport.
+	Base http.RoundTripper
+
+	// Hosts are the hosts that get the token, over https, or over plain http
+	// on loopback. A host without a port stands for all its ports. Nil means
+	// the host and port of the token endpoint. Requests to other hosts,
+	// redirects included, pass through untouched.
+	Hosts []string
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	base := t.Base
+	if base == nil {
+		base = http.DefaultTransport
+	}
+	if t.Source == nil || t.Source.conf == nil {
+		closeBody(req)
+		return nil, errors.New("pinterest: the Transport has no Source that a method of Config made")
+	}
+	if !t.trusts(req.URL) {
+		return base.RoundTrip(req)
+	}
+	l, err := t.Source.get(req.Context(), time.Now())
+	if err != nil {
+		closeBody(req)
+		return nil, err
+	}
+	resp, err := base.RoundTrip(authorize(req, l))
+	if err != nil || resp.StatusCode != http.StatusUnauthorized {
+		return resp, err
+	}
+	return t.again(base, req, l, resp)
+}
+
+// again sends req once more, if the token that l holds can be renewed.
+func (t *Transport) again(base http.RoundTripper, req *http.Request, l *lease, resp *http.Response) (*http.Response, error) {
+	body := req.Body
+	if body != nil && body != http.NoBody {
+		if req.GetBody == nil {
+			t.Source.join(l, rejected) // for the next request
+			return resp, nil
+		}
+	}
+	next, err := t.Source.renewed(req.Context(), l, rejected)
+	if err != nil {
+		return resp, nil
+	}
+	if body != nil && body != http.NoBody {
+		if body, err = req.GetBody(); err != nil {
+			return resp, nil
+		}
+	}
+	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10) // lets the connection be used again
+	resp.Body.Close()
+	replay := authorize(req, next)
+	replay.Body = body
+	resp, err = base.RoundTrip(replay)
+	if err == nil && resp.StatusCode != http.StatusUnauthorized {
+		t.Source.accepted()
+	}
+	return resp, err
+}
+
+// trusts reports whether the token may travel to u.
+func (t *Transport) trusts(u *url.URL) bool {
+	if u.Scheme != "https" && !confidential(u) {
+		return false
+	}
+	if t.Hosts == nil {
+		host := t.Source.host
+		return u.Host == host || strings.EqualFold(withPort(u.Host, u.Scheme), withPort(host, u.Scheme))
+	}
+	for _, host := range t.Hosts {
+		if strings.EqualFold(host, u.Host) || strings.EqualFold(host, u.Hostname()) ||
+			strings.EqualFold(host, withPort(u.Host, u.Scheme)) {
+			return true
+		}
+	}
+	return false
+}
+
+// hostOf returns the host of a URL, with its port if it names one.
+func hostOf(u string) string {
+	_, rest, _ := strings.Cut(u, "://")
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		rest = rest[:i]
+	}
+	return rest
+}
+
+// withPort adds the scheme's port to a host that has none.
+func withPort(host, scheme string) string {
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
+		return host
+	}
+	if scheme == "http" {
+		return host + ":80"
+	}
+	return host + ":443"
+}
+
+// authorized is a copy of a request and the header value that it carries more,
+// in one allocation.
+type authorized struct {
+	http.Request
+	value [1]string
+}
+
+// authorize returns a copy of req with l's token. The contract of RoundTripper
+// forbids to add it to req itself.
+func authorize(req *http.Request, l *lease) *http.Request {
+	a := new(authorized)
+	a.Request = *req
+	if a.Header = maps.Clone(req.Header); a.Header == nil {
+		a.Header = make(http.Header, 1)
+	}
+	a.value[0] = l.header
+	a.Header["Authorization"] = a.value[:]
+	return &a.Request
+}
+
+func closeBody(req *http.Request) {
+	if req.Body != nil {
+		req.Body.Close()
+	}
+}
