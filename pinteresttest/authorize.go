@@ -1,0 +1,132 @@
+package pinteresttest
+
+import (
+	"bytes"
+	"crypto/subtle"
+	_ "embed"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"slices"
+)
+
+//go:embed authorize.html
+var authorizeHTML string
+
+var authorizePage = template.Must(template.New("authorize").Parse(authorizeHTML))
+
+// An approval is what an authorize request asks for.
+type approval struct {
+	code
+	state string
+}
+
+// authorize shows the page on GET. Its form posts to the very same URL, so that approving passes the same
+// checks as looking did, and carries a proof that the page was shown for it.
+func (h *Handler) authorize(r *request) *answer {
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return errorPage("The address of this page is malformed.")
+	}
+	asked, problem := h.checkAuthorize(q)
+	if problem != "" {
+		return errorPage(problem)
+	}
+	proof := base64.RawURLEncoding.EncodeToString(h.mac([]byte("authorize "+r.URL.RawQuery), accessSealSize))
+
+	switch {
+	case r.Method == http.MethodPost && subtle.ConstantTimeCompare([]byte(r.form.Get("proof")), []byte(proof)) != 1:
+		return errorPage("This form was not made for you. Please start over.")
+	case r.Method == http.MethodPost && r.form.Get("decision") == "deny":
+		return asked.callback("error", "access_denied")
+	case r.Method == http.MethodPost && r.form.Get("decision") == "approve", r.Method != http.MethodPost && h.AutoApprove:
+		return asked.callback("code", h.newCode(asked.code))
+	case r.Method == http.MethodPost:
+		return errorPage("Please either approve or deny.")
+	}
+	back, _ := url.Parse(asked.redirectURL)
+	return htmlPage(http.StatusOK, map[string]any{
+		"AppID":  h.appID(),
+		"Scopes": asked.scopes.words(),
+		"Back":   back.Scheme + "://" + back.Host,
+		"Proof":  proof,
+	})
+}
+
+// checkAuthorize returns what the parameters ask for, or why they are refused.
+func (h *Handler) checkAuthorize(q url.Values) (asked approval, problem string) {
+	id := q.Get("client_id")
+	if id == "" {
+		id = q.Get("consumer_id") // what Pinterest's old clients call it
+	}
+	if id != h.appID() {
+		return asked, "There is no app with this client_id."
+	}
+	if problem := h.checkRedirectURL(q.Get("redirect_uri")); problem != "" {
+		return asked, problem
+	}
+	if q.Get("response_type") != "code" {
+		return asked, "response_type must be code."
+	}
+	if q.Get("scope") == "" {
+		return asked, "scope is missing."
+	}
+	set, err := parseScopes(q.Get("scope"))
+	if err != nil {
+		return asked, fmt.Sprintf("The scope is not valid: %v.", err)
+	}
+	return approval{code{redirectURL: q.Get("redirect_uri"), scopes: set, continuous: asksContinuous(q)}, q.Get("state")}, ""
+}
+
+func (h *Handler) checkRedirectURL(to string) (problem string) {
+	if to == "" {
+		return "redirect_uri is missing."
+	}
+	if h.RedirectURLs != nil {
+		if !slices.Contains(h.RedirectURLs, to) {
+			return "The redirect_uri is not one that the app registered."
+		}
+		return ""
+	}
+	if u, err := url.Parse(to); err != nil || u.Scheme == "" || u.Host == "" || u.Fragment != "" {
+		return "The redirect_uri is not an absolute URL."
+	}
+	return ""
+}
+
+// callback sends the user back to the app.
+func (a approval) callback(name, value string) *answer {
+	u, err := url.Parse(a.redirectURL)
+	if err != nil {
+		return errorPage("The redirect_uri is not a URL.")
+	}
+	params := url.Values{name: {value}}
+	if a.state != "" {
+		params.Set("state", a.state)
+	}
+	if u.RawQuery != "" {
+		u.RawQuery += "&"
+	}
+	u.RawQuery += params.Encode()
+	return redirect(u.String())
+}
+
+// errorPage is all that a request which cannot be trusted gets: it is never redirected.
+func errorPage(problem string) *answer {
+	return htmlPage(http.StatusBadRequest, map[string]any{"Problem": problem})
+}
+
+func htmlPage(status int, data any) *answer {
+	var body bytes.Buffer
+	if err := authorizePage.Execute(&body, data); err != nil {
+		panic(err)
+	}
+	return &answer{status: status, body: body.Bytes(), header: http.Header{
+		"Content-Type":            {"text/html; charset=utf-8"},
+		"Content-Security-Policy": {"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"},
+		"Cache-Control":           {"no-store"},
+		"Referrer-Policy":         {"no-referrer"},
+	}}
+}

@@ -1,0 +1,176 @@
+package pinteresttest
+
+import (
+	"net/http"
+	"slices"
+	"time"
+)
+
+// A Fault is what goes wrong with one request; see [Handler.Fail].
+//
+// A fault with none of Status, Code, Message, Body, EmptyBody and Lose leaves the true answer standing, merely
+// late, cut, or with more headers. Any other fault takes its place; unless After is set, nothing is then done
+// about the request.
+type Fault struct {
+	Status  int    // the answer's status; zero: 200 with a Body or EmptyBody, else 500
+	Code    int    // Pinterest's code in the body; zero: the one usual for Status
+	Message string // Pinterest's message in the body; empty: the one usual for Code
+
+	RetryAfter     string      // the Retry-After header, verbatim; empty: none
+	RateLimitReset string      // the x-ratelimit-reset header, verbatim
+	Header         http.Header // more headers, verbatim
+
+	Body        string // the answer's body, verbatim, in place of Pinterest's error shape
+	ContentType string // the body's type; empty with a Body: "text/html; charset=utf-8"
+	EmptyBody   bool   // no body at all
+
+	Latency time.Duration // passes before the work, or, if After is set, after it
+
+	After bool // do what was asked first, then fail: the refresh token was rotated, but nobody learns the new one
+	Lose  bool // no answer: the connection is cut
+	Cut   bool // the answer's body ends in the middle of what Content-Length promises
+}
+
+type pathFault struct {
+	path string
+	Fault
+}
+
+// Fail makes the next requests to path, such as "/v5/oauth/token", each meet one of the faults, in order. An
+// empty path means requests to any. Faults from earlier calls are met first.
+//
+// An [http.Transport] by itself repeats a GET whose answer was lost on a connection that had served before.
+func (h *Handler) Fail(path string, faults ...Fault) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, f := range faults {
+		h.faults = append(h.faults, pathFault{path, f})
+	}
+}
+
+// nextFault takes the fault that a request to path meets; the zero Fault is none.
+func (h *Handler) nextFault(path string) Fault {
+	i := slices.IndexFunc(h.faults, func(f pathFault) bool { return f.path == "" || f.path == path })
+	if i < 0 {
+		return Fault{}
+	}
+	f := h.faults[i].Fault
+	h.faults = slices.Delete(h.faults, i, i+1)
+	return f
+}
+
+// replaces tells whether the true answer is not given.
+func (f Fault) replaces() bool {
+	return f.Status != 0 || f.Code != 0 || f.Message != "" || f.Body != "" || f.EmptyBody || f.Lose
+}
+
+// spoil makes the answer that is given of the true one, which is nil if it was never sought.
+func (f Fault) spoil(a *answer) *answer {
+	if f.replaces() {
+		a = f.answer()
+	}
+	for k, v := range f.Header {
+		a.header[http.CanonicalHeaderKey(k)] = v
+	}
+	if f.RetryAfter != "" {
+		a.header.Set("Retry-After", f.RetryAfter)
+	}
+	if f.RateLimitReset != "" {
+		a.header.Set("X-Ratelimit-Reset", f.RateLimitReset)
+	}
+	if f.Cut {
+		whole := max(1, len(a.body))
+		a.body = a.body[:len(a.body)/2]
+		a.missing = whole - len(a.body)
+	}
+	return a
+}
+
+func (f Fault) answer() *answer {
+	if f.Body == "" && !f.EmptyBody {
+		status := f.Status
+		if status == 0 {
+			status = http.StatusInternalServerError
+		}
+		code := f.Code
+		if code == 0 {
+			code = usualCode(status)
+		}
+		message := f.Message
+		if message == "" {
+			message = usualMessage(code)
+		}
+		a := refuse(status, code, message)
+		if f.ContentType != "" {
+			a.header.Set("Content-Type", f.ContentType)
+		}
+		return a
+	}
+
+	a := &answer{status: f.Status, header: http.Header{}, body: []byte(f.Body)}
+	if a.status == 0 {
+		a.status = http.StatusOK
+	}
+	if f.EmptyBody {
+		a.body = nil
+	}
+	contentType := f.ContentType
+	if contentType == "" && len(a.body) > 0 {
+		contentType = "text/html; charset=utf-8"
+	}
+	if contentType != "" {
+		a.header.Set("Content-Type", contentType)
+	}
+	return a
+}
+
+// The codes that Pinterest's errors carry.
+const (
+	codeInvalidRequest = 1
+	codeAuthentication = 2
+	codeAuthorization  = 3
+	codeRateLimit      = 8
+	codeServerFault    = 12
+	codeExpired        = 28
+	codeNotPermitted   = 29
+	codeBoardNotFound  = 40
+	codeInvalidGrant   = 283
+)
+
+func usualCode(status int) int {
+	switch {
+	case status == http.StatusBadRequest:
+		return codeInvalidRequest
+	case status == http.StatusUnauthorized:
+		return codeAuthentication
+	case status == http.StatusForbidden:
+		return codeNotPermitted
+	case status == http.StatusTooManyRequests:
+		return codeRateLimit
+	case status >= 500:
+		return codeServerFault
+	}
+	return status
+}
+
+func usualMessage(code int) string {
+	switch code {
+	case codeInvalidRequest:
+		return "Invalid request."
+	case codeAuthentication:
+		return "Authentication failed."
+	case codeAuthorization:
+		return "Authorization failed."
+	case codeRateLimit:
+		return "You have exceeded your rate limit. Try again later."
+	case codeServerFault:
+		return "Something went wrong on our end. Sorry about that."
+	case codeExpired:
+		return "The refresh token has expired."
+	case codeNotPermitted:
+		return "You are not permitted to access that resource."
+	case codeInvalidGrant:
+		return "The refresh token or authorization code is invalid."
+	}
+	return "Request failed."
+}

@@ -1,0 +1,193 @@
+package pinteresttest
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"maps"
+	"time"
+
+	"golang.org/x/oauth2"
+)
+
+// A grant is one account's approval and the family of tokens that came of it.
+type grant struct {
+	continuous  bool   // asked for when the code was exchanged
+	revoked     bool   // by the replay of a dead refresh token
+	accessFrom  uint64 // access tokens with a lower serial are dead
+	refreshFrom uint64 // and refresh tokens
+	expires     time.Time
+}
+
+// A code is an approval that waits to be exchanged.
+type code struct {
+	redirectURL string
+	scopes      scopeSet
+	continuous  bool
+	expires     time.Time
+}
+
+const (
+	day          = 24 * time.Hour
+	legacyLife   = 365 * day
+	sweepAtLeast = 1024
+)
+
+// Login returns the token of a user who has just logged in and approved the scopes, as
+// [golang.org/x/oauth2.Config.Exchange] would return it, its Extra fields included, without any request.
+// Each call is another account. No scopes means every scope; one that Pinterest does not know panics.
+func (h *Handler) Login(scopes ...string) *oauth2.Token {
+	set := mustScopes(scopes)
+	h.mu.Lock()
+	answer := h.login(set, false)
+	h.mu.Unlock()
+
+	data, err := json.Marshal(answer)
+	if err != nil {
+		panic(err)
+	}
+	var raw map[string]any
+	if err := json.Unmarshal(data, &raw); err != nil {
+		panic(err)
+	}
+	t := &oauth2.Token{
+		AccessToken:  answer.AccessToken,
+		TokenType:    answer.TokenType,
+		RefreshToken: answer.RefreshToken,
+		Expiry:       time.Now().Add(time.Duration(answer.ExpiresIn) * time.Second),
+		ExpiresIn:    answer.ExpiresIn,
+	}
+	return t.WithExtra(raw)
+}
+
+// Code returns a code for an approval of the scopes, as the callback at redirectURL would receive it, without a
+// browser. Each is another account's. No scopes means every scope; one that Pinterest does not know panics.
+func (h *Handler) Code(redirectURL string, scopes ...string) string {
+	set := mustScopes(scopes)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.newCode(code{redirectURL: redirectURL, scopes: set})
+}
+
+// ExpireAccess makes every access token issued so far expired: the API answers them 401 from now on. Refresh
+// tokens go on working.
+func (h *Handler) ExpireAccess() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.accessFrom = h.serial + 1
+}
+
+// RevokeGrants makes every user so far disconnect the app: their access tokens are answered 401, their refresh
+// tokens 401 with code 283. What the app got by client_credentials goes on working.
+func (h *Handler) RevokeGrants() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	clear(h.grants)
+}
+
+// now is the time by Pinterest's clock.
+func (h *Handler) now() time.Time { return time.Now().Add(h.Skew) }
+
+func (h *Handler) newCode(c code) string {
+	h.sweep()
+	if h.codes == nil {
+		h.codes = make(map[string]code)
+	}
+	c.expires = h.now().Add(or(h.CodeLife, 10*time.Minute))
+	text := rand.Text() + rand.Text()
+	h.codes[text] = c
+	return text
+}
+
+// login begins a grant and issues its first tokens.
+func (h *Handler) login(set scopeSet, continuous bool) tokenAnswer {
+	h.sweep()
+	if h.grants == nil {
+		h.grants = make(map[uint64]*grant)
+	}
+	h.accounts++
+	g := &grant{continuous: continuous}
+	h.grants[h.accounts] = g
+	answer := h.issueAccess(accessToken, h.accounts, set)
+	answer.ResponseType = "authorization_code"
+	h.issueRefresh(&answer, h.accounts, set, continuous || !h.LegacyApp)
+	answer.RefreshTokenExpiresAt = 0
+	return answer
+}
+
+// issueAccess returns the part of a token answer that every grant type shares. The caller sets its ResponseType.
+func (h *Handler) issueAccess(kind byte, id uint64, set scopeSet) tokenAnswer {
+	life := or(h.AccessLife, 30*day)
+	h.serial++
+	h.counts.Issued++
+	c := claim{kind: kind, grant: id, serial: h.serial, expires: h.now().Add(life).UnixNano(), scopes: set}
+	if g := h.grants[id]; g != nil {
+		g.outlive(c)
+		if h.OldAccessDies {
+			g.accessFrom = c.serial
+		}
+	}
+	return tokenAnswer{AccessToken: h.seal(c), TokenType: "bearer", ExpiresIn: seconds(life), Scope: set.String()}
+}
+
+// issueRefresh adds a refresh token to an answer.
+func (h *Handler) issueRefresh(answer *tokenAnswer, id uint64, set scopeSet, continuous bool) {
+	life := legacyLife
+	if continuous {
+		life = or(h.RefreshLife, 60*day)
+	}
+	h.serial++
+	c := claim{kind: refreshToken, grant: id, serial: h.serial, expires: h.now().Add(life).UnixNano(), scopes: set}
+	g := h.grants[id]
+	g.outlive(c)
+	if h.StrictRotation {
+		g.refreshFrom = c.serial
+	}
+	answer.RefreshToken = h.seal(c)
+	answer.RefreshTokenExpiresIn = seconds(life)
+	answer.RefreshTokenExpiresAt = c.expiry().Unix()
+}
+
+// outlive keeps the grant for as long as the token c may be shown.
+func (g *grant) outlive(c claim) {
+	if c.expiry().After(g.expires) {
+		g.expires = c.expiry()
+	}
+}
+
+// alive tells an access token that the API accepts, and a refresh token that is no replay.
+func (h *Handler) alive(c claim) bool {
+	if _, revoked := h.revoked[c.serial]; revoked || !h.now().Before(c.expiry()) {
+		return false
+	}
+	if c.kind != refreshToken && c.serial < h.accessFrom {
+		return false
+	}
+	if c.kind == clientToken {
+		return true
+	}
+	g := h.grants[c.grant]
+	return g != nil && !g.revoked && (c.kind == refreshToken || c.serial >= g.accessFrom)
+}
+
+// sweep forgets what has expired, whenever twice as much is kept as the last sweep left: its cost is spread
+// thin, and what is kept is at most twice what is alive.
+func (h *Handler) sweep() {
+	if len(h.grants)+len(h.codes)+len(h.revoked) < max(h.sweepAt, sweepAtLeast) {
+		return
+	}
+	now := h.now()
+	maps.DeleteFunc(h.grants, func(_ uint64, g *grant) bool { return now.After(g.expires) })
+	maps.DeleteFunc(h.codes, func(_ string, c code) bool { return now.After(c.expires) })
+	maps.DeleteFunc(h.revoked, func(_ uint64, expires time.Time) bool { return now.After(expires) })
+	h.sweepAt = 2 * (len(h.grants) + len(h.codes) + len(h.revoked))
+}
+
+func or(d, zero time.Duration) time.Duration {
+	if d == 0 {
+		return zero
+	}
+	return d
+}
+
+// seconds rounds up: an expires_in of zero would read as "never".
+func seconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }

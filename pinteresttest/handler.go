@@ -1,0 +1,326 @@
+package pinteresttest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// The app that a zero Handler knows.
+const (
+	DefaultAppID     = "1234567"
+	DefaultAppSecret = "0123456789abcdef0123456789abcdef01234567"
+)
+
+// A Handler is a fake Pinterest: its authorize page, its token endpoint and a little of its API. Its zero value
+// works. It may be used by many goroutines at once.
+//
+// Set the fields before it serves; afterwards change them by [Handler.Change].
+type Handler struct {
+	AppID     string // the app's id; empty: DefaultAppID
+	AppSecret string // the app's secret; empty: DefaultAppSecret
+
+	// RedirectURLs are the app's registered redirect URLs, matched exactly. Nil allows any absolute URL.
+	RedirectURLs []string
+
+	AccessLife  time.Duration // how long an access token lives; zero: 30 days
+	RefreshLife time.Duration // how long a continuous refresh token lives; zero: 60 days
+	CodeLife    time.Duration // how long a code waits to be exchanged; zero: 10 minutes
+
+	// AutoApprove makes the authorize page redirect at once, as if the user had approved.
+	AutoApprove bool
+
+	// StrictRotation makes a refresh kill the refresh tokens before the one it issues. Whoever presents a dead
+	// one thereby revokes the whole family: every access and refresh token of that approval. Without it the old
+	// ones go on working. Nobody has shown which of the two Pinterest does.
+	StrictRotation bool
+
+	// OldAccessDies makes a refresh kill the access tokens before the one it issues.
+	OldAccessDies bool
+
+	// LegacyApp makes the app one created before 2025-09-25. Its refresh tokens live 365 days, and a refresh is
+	// answered without a refresh token, unless continuous_refresh (or refresh_on or refreshable, its older
+	// names) asks otherwise: at the authorize page or when the code is exchanged, for good; at a refresh, for
+	// that refresh. Login and Code do not ask.
+	LegacyApp bool
+
+	// SystemUser makes the users of the app system users, whose tokens alone can be revoked.
+	SystemUser bool
+
+	// ResponseType is the response_type of an answer that renews the refresh token: "refresh_token" (what empty
+	// means), "everlasting_refresh", or "integration_refresh", which comes without refresh_token_expires_at.
+	ResponseType string
+
+	// Latency passes between a request and the work on it. A client that leaves meanwhile has changed nothing.
+	Latency time.Duration
+
+	// Skew is how far Pinterest's clock is ahead of the local one (behind, if negative). It shows in
+	// refresh_token_expires_at; changed while it serves, it also moves the moment at which tokens expire.
+	Skew time.Duration
+
+	mu         sync.Mutex // guards all the fields, those above included; never held while waiting or writing
+	key        []byte     // seals tokens
+	serial     uint64     // of the token issued last
+	accounts   uint64     // that ever logged in
+	accessFrom uint64     // access tokens with a lower serial have expired
+	grants     map[uint64]*grant
+	codes      map[string]code
+	revoked    map[uint64]time.Time // single tokens, by serial, until they expire
+	sweepAt    int
+	faults     []pathFault
+	counts     Counts
+}
+
+// Counts is what a Handler has seen so far. Requests are counted as they arrive, whatever they are answered;
+// those that meet a [Fault] are counted, too.
+type Counts struct {
+	Authorize         int // requests to the authorize page
+	Token             int // requests to the token endpoint
+	Exchange          int // of those, with grant_type authorization_code
+	Refresh           int // of those, with grant_type refresh_token
+	ClientCredentials int // of those, with grant_type client_credentials
+	Revoke            int // requests to revoke a token
+	Conversion        int // requests for a conversion token
+	API               int // all other requests below /v5/
+	Unauthorized      int // of the API and conversion token requests, those that were answered 401
+	Replays           int // refresh tokens presented though a refresh had killed them
+	FamiliesRevoked   int // families revoked because of that
+	Issued            int // access tokens issued, those of Login included
+}
+
+// Counts returns what the handler has seen so far.
+func (h *Handler) Counts() Counts {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.counts
+}
+
+// Change runs f, which may change the exported fields of h, between two requests. It must not call h's methods.
+func (h *Handler) Change(f func(h *Handler)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	f(h)
+}
+
+// ServeHTTP answers as Pinterest would. A lost or cut answer panics with [http.ErrAbortHandler], at which an
+// [http.Server] cuts the connection.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a, err := h.answer(r)
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	header := w.Header()
+	for k, v := range a.header {
+		header[k] = v
+	}
+	header.Set("Content-Length", strconv.Itoa(a.contentLength()))
+	w.WriteHeader(a.status)
+	w.Write(a.body)
+	if a.missing > 0 {
+		http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// A request is an http.Request whose body was read.
+type request struct {
+	*http.Request
+	form   url.Values // the body's
+	isForm bool
+}
+
+// An answer is a response before it is written.
+type answer struct {
+	status  int
+	header  http.Header
+	body    []byte
+	missing int // how many bytes of body are promised but do not come
+}
+
+// contentLength is the length of body that is promised.
+func (a *answer) contentLength() int { return len(a.body) + a.missing }
+
+// errLost is the answer that never comes.
+var errLost = fmt.Errorf("pinteresttest: the connection was cut before an answer came: %w", io.EOF)
+
+// answer does all of a request but the writing. Its error is errLost, the request context's, or the body's.
+func (h *Handler) answer(r *http.Request) (*answer, error) {
+	req, err := read(r)
+	if err != nil {
+		return nil, err
+	}
+
+	h.mu.Lock()
+	h.count(req)
+	fault := h.nextFault(r.URL.Path)
+	latency := h.Latency
+	h.mu.Unlock()
+
+	if !fault.After {
+		latency += fault.Latency
+	}
+	if err := wait(r.Context(), latency); err != nil {
+		return nil, err
+	}
+	var a *answer
+	if fault.After || !fault.replaces() {
+		a = h.route(req)
+	}
+	if fault.After {
+		if err := wait(r.Context(), fault.Latency); err != nil {
+			return nil, err
+		}
+	}
+	if fault.Lose {
+		return nil, errLost
+	}
+	a = fault.spoil(a)
+	a.header.Set("X-Pinterest-Rid", strconv.FormatUint(1e15+rand.Uint64N(9e15), 10))
+
+	if a.status == http.StatusUnauthorized && isAPI(r.URL.Path) {
+		h.mu.Lock()
+		h.counts.Unauthorized++
+		h.mu.Unlock()
+	}
+	return a, nil
+}
+
+func read(r *http.Request) (*request, error) {
+	req := &request{Request: r, form: url.Values{}}
+	if r.Body == nil {
+		return req, nil
+	}
+	// Read whole before any waiting: only then does a server notice that its client left.
+	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+	if err != nil {
+		return nil, err
+	}
+	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err == nil && t == "application/x-www-form-urlencoded" {
+		req.form, err = url.ParseQuery(string(body))
+		req.isForm = err == nil
+	}
+	return req, nil
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	if err := ctx.Err(); err != nil || d <= 0 {
+		return err
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+const (
+	authorizePath  = "/oauth/"
+	tokenPath      = "/v5/oauth/token"
+	revokePath     = "/v5/oauth/token/revoke"
+	conversionPath = "/v5/oauth/conversion_token"
+)
+
+func isAPI(path string) bool {
+	return strings.HasPrefix(path, "/v5/") && path != tokenPath && path != revokePath
+}
+
+func (h *Handler) count(r *request) {
+	switch path := r.URL.Path; {
+	case path == authorizePath:
+		h.counts.Authorize++
+	case path == tokenPath:
+		h.counts.Token++
+		switch r.form.Get("grant_type") {
+		case "authorization_code":
+			h.counts.Exchange++
+		case "refresh_token":
+			h.counts.Refresh++
+		case "client_credentials":
+			h.counts.ClientCredentials++
+		}
+	case path == revokePath:
+		h.counts.Revoke++
+	case path == conversionPath:
+		h.counts.Conversion++
+	case isAPI(path):
+		h.counts.API++
+	}
+}
+
+// route does what a request asks for. What it calls runs under the lock.
+func (h *Handler) route(r *request) *answer {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch r.URL.Path {
+	case "/oauth":
+		to := url.URL{Path: authorizePath, RawQuery: r.URL.RawQuery}
+		return redirect(to.String())
+	case authorizePath:
+		return h.method(r, h.authorize, http.MethodGet, http.MethodHead, http.MethodPost)
+	}
+	var a *answer
+	switch r.URL.Path {
+	case tokenPath:
+		a = h.method(r, h.token, http.MethodPost)
+	case revokePath:
+		a = h.method(r, h.revoke, http.MethodPost)
+	case conversionPath:
+		a = h.method(r, h.conversion, http.MethodPost)
+	default:
+		a = h.api(r)
+	}
+	if strings.HasPrefix(r.URL.Path, "/v5/") {
+		a.header.Set("X-Ratelimit-Limit", `100, 100;w=1;name="safety_net_app_id_user_id", 1000;w=60;name="org_read_app_id_user_id"`)
+		a.header.Set("X-Ratelimit-Remaining", "99")
+		a.header.Set("X-Ratelimit-Reset", "1")
+	}
+	return a
+}
+
+func (h *Handler) method(r *request, do func(*request) *answer, allowed ...string) *answer {
+	for _, m := range allowed {
+		if r.Method == m {
+			return do(r)
+		}
+	}
+	a := refuse(http.StatusMethodNotAllowed, 405, "Method not allowed.")
+	a.header.Set("Allow", strings.Join(allowed, ", "))
+	return a
+}
+
+// refuse answers with Pinterest's error shape.
+func refuse(status, code int, message string) *answer {
+	return jsonAnswer(status, struct {
+		Status  string `json:"status"`
+		Code    int    `json:"code"`
+		Message string `json:"message"`
+	}{"failure", code, message})
+}
+
+func jsonAnswer(status int, v any) *answer {
+	var body bytes.Buffer
+	e := json.NewEncoder(&body)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		panic(errors.Join(errors.New("pinteresttest: an answer that is no JSON"), err))
+	}
+	return &answer{status: status, header: http.Header{"Content-Type": {"application/json"}, "Cache-Control": {"no-store"}}, body: body.Bytes()}
+}
+
+func redirect(to string) *answer {
+	return &answer{status: http.StatusFound, header: http.Header{"Location": {to}, "Cache-Control": {"no-store"}}}
+}
