@@ -64,13 +64,13 @@ func (h *Handler) checkBearer(r *request, all scopeSet) (claim, *answer) {
 		return c, usual(http.StatusUnauthorized, codeAuthentication)
 	}
 	if !c.scopes.has(all) {
-		return c, refuse(http.StatusUnauthorized, codeAuthorization, "Your token does not have sufficient permissions to perform this operation. Please ensure your token is authorized with the correct set of scopes.")
+		return c, usual(http.StatusUnauthorized, codeAuthorization)
 	}
 	return c, nil
 }
 
 // accountID is the account that a token acts for; the app's own tokens act for account zero, its owner.
-func accountID(c claim) string { return fmt.Sprintf("%d", 549755813888000000+c.grant) }
+func accountID(c claim) string { return strconv.FormatUint(549755813888000000+c.grant, 10) }
 
 func username(account string) string { return "pinner" + strings.TrimLeft(account[6:], "0") }
 
@@ -91,63 +91,38 @@ func userAccount(account string) *answer {
 	})
 }
 
-type owner struct {
-	Username string `json:"username"`
-}
-
-type board struct {
-	ID                string `json:"id"`
-	Name              string `json:"name"`
-	Description       string `json:"description"`
-	Owner             owner  `json:"owner"`
-	Privacy           string `json:"privacy"`
-	PinCount          int    `json:"pin_count"`
-	FollowerCount     int    `json:"follower_count"`
-	CollaboratorCount int    `json:"collaborator_count"`
-	CreatedAt         string `json:"created_at"`
-}
-
-type pin struct {
-	ID          string `json:"id"`
-	Title       string `json:"title"`
-	Description string `json:"description"`
-	Link        string `json:"link"`
-	BoardID     string `json:"board_id"`
-	BoardOwner  owner  `json:"board_owner"`
-	IsOwner     bool   `json:"is_owner"`
-	CreatedAt   string `json:"created_at"`
-}
-
 const createdAt = "2024-05-17T09:30:00" // Pinterest's times have no zone
 
 func boardID(account string, i int) string { return fmt.Sprintf("%s%03d", account, i) }
 
-func newBoard(account string, i int) board {
-	b := board{
-		ID:          boardID(account, i),
-		Name:        fmt.Sprintf("Board %d", i+1),
-		Description: fmt.Sprintf("What was pinned to board %d", i+1),
-		Owner:       owner{username(account)},
-		Privacy:     "PUBLIC",
-		PinCount:    1,
-		CreatedAt:   createdAt,
-	}
+func newBoard(account string, i int) any {
+	pins := 1
 	if i == 0 {
-		b.PinCount = firstBoardPins
+		pins = firstBoardPins
 	}
-	return b
+	return map[string]any{
+		"id":                 boardID(account, i),
+		"name":               fmt.Sprintf("Board %d", i+1),
+		"description":        fmt.Sprintf("What was pinned to board %d", i+1),
+		"owner":              map[string]string{"username": username(account)},
+		"privacy":            "PUBLIC",
+		"pin_count":          pins,
+		"follower_count":     10,
+		"collaborator_count": 0,
+		"created_at":         createdAt,
+	}
 }
 
-func newPin(account string, i int) pin {
-	return pin{
-		ID:          fmt.Sprintf("%s9%03d", account, i),
-		Title:       fmt.Sprintf("Pin %d", i+1),
-		Description: fmt.Sprintf("The Pin with number %d", i+1),
-		Link:        fmt.Sprintf("https://example.com/%d", i+1),
-		BoardID:     boardID(account, max(0, i-firstBoardPins+1)),
-		BoardOwner:  owner{username(account)},
-		IsOwner:     true,
-		CreatedAt:   createdAt,
+func newPin(account string, i int) any {
+	return map[string]any{
+		"id":          fmt.Sprintf("%s9%03d", account, i),
+		"title":       fmt.Sprintf("Pin %d", i+1),
+		"description": fmt.Sprintf("The Pin with number %d", i+1),
+		"link":        fmt.Sprintf("https://example.com/%d", i+1),
+		"board_id":    boardID(account, max(0, i-firstBoardPins+1)),
+		"board_owner": map[string]string{"username": username(account)},
+		"is_owner":    true,
+		"created_at":  createdAt,
 	}
 }
 
@@ -161,7 +136,7 @@ func boardPins(r *request, account, id string) *answer {
 			return page(r, 1, func(int) any { return newPin(account, firstBoardPins+i-1) })
 		}
 	}
-	return refuse(http.StatusNotFound, codeBoardNotFound, "Board not found.")
+	return usual(http.StatusNotFound, codeBoardNotFound)
 }
 
 // page answers with as many of the n items as the request asks for, and a bookmark for the others.
@@ -183,17 +158,14 @@ func page(r *request, n int, item func(i int) any) *answer {
 			return invalid("bookmark is not one that this list gave.")
 		}
 	}
-	answer := struct {
-		Items    []any   `json:"items"`
-		Bookmark *string `json:"bookmark"` // null on the last page
-	}{Items: []any{}}
 	to := min(from+size, n)
+	var items []any
 	for i := from; i < to; i++ {
-		answer.Items = append(answer.Items, item(i))
+		items = append(items, item(i))
 	}
+	var bookmark any // null on the last page
 	if to < n {
-		s := base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%s %d", r.URL.Path, to))
-		answer.Bookmark = &s
+		bookmark = base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%s %d", r.URL.Path, to))
 	}
-	return jsonAnswer(http.StatusOK, answer)
+	return jsonAnswer(http.StatusOK, map[string]any{"items": items, "bookmark": bookmark})
 }

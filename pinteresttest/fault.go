@@ -1,6 +1,7 @@
 package pinteresttest
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"time"
@@ -87,40 +88,18 @@ func (f Fault) spoil(a *answer) *answer {
 }
 
 func (f Fault) answer() *answer {
-	if f.Body == "" && !f.EmptyBody {
-		status := f.Status
-		if status == 0 {
-			status = http.StatusInternalServerError
-		}
-		code := f.Code
-		if code == 0 {
-			code = usualCode(status)
-		}
-		message := f.Message
-		if message == "" {
-			message = usualMessage(code)
-		}
-		a := refuse(status, code, message)
-		if f.ContentType != "" {
-			a.header.Set("Content-Type", f.ContentType)
+	if f.Body != "" || f.EmptyBody {
+		a := &answer{status: cmp.Or(f.Status, http.StatusOK), header: http.Header{}}
+		if !f.EmptyBody {
+			a.header.Set("Content-Type", cmp.Or(f.ContentType, "text/html; charset=utf-8"))
+			a.body = []byte(f.Body)
 		}
 		return a
 	}
-
-	a := &answer{status: f.Status, header: http.Header{}, body: []byte(f.Body)}
-	if a.status == 0 {
-		a.status = http.StatusOK
-	}
-	if f.EmptyBody {
-		a.body = nil
-	}
-	contentType := f.ContentType
-	if contentType == "" && len(a.body) > 0 {
-		contentType = "text/html; charset=utf-8"
-	}
-	if contentType != "" {
-		a.header.Set("Content-Type", contentType)
-	}
+	status := cmp.Or(f.Status, http.StatusInternalServerError)
+	code := cmp.Or(f.Code, usualCode(status))
+	a := refuse(status, code, cmp.Or(f.Message, messages[code], "Request failed."))
+	a.header.Set("Content-Type", cmp.Or(f.ContentType, "application/json"))
 	return a
 }
 
@@ -137,6 +116,18 @@ const (
 	codeInvalidGrant   = 283
 )
 
+var messages = map[int]string{
+	codeInvalidRequest: "Invalid request.",
+	codeAuthentication: "Authentication failed.",
+	codeAuthorization:  "Your token does not have sufficient permissions to perform this operation. Please ensure your token is authorized with the correct set of scopes.",
+	codeRateLimit:      "You have exceeded your rate limit. Try again later.",
+	codeServerFault:    "Something went wrong on our end. Sorry about that.",
+	codeExpired:        "The refresh token has expired.",
+	codeNotPermitted:   "You are not permitted to access that resource.",
+	codeBoardNotFound:  "Board not found.",
+	codeInvalidGrant:   "The refresh token or authorization code is invalid.",
+}
+
 func usualCode(status int) int {
 	switch {
 	case status == http.StatusBadRequest:
@@ -151,26 +142,4 @@ func usualCode(status int) int {
 		return codeServerFault
 	}
 	return status
-}
-
-func usualMessage(code int) string {
-	switch code {
-	case codeInvalidRequest:
-		return "Invalid request."
-	case codeAuthentication:
-		return "Authentication failed."
-	case codeAuthorization:
-		return "Authorization failed."
-	case codeRateLimit:
-		return "You have exceeded your rate limit. Try again later."
-	case codeServerFault:
-		return "Something went wrong on our end. Sorry about that."
-	case codeExpired:
-		return "The refresh token has expired."
-	case codeNotPermitted:
-		return "You are not permitted to access that resource."
-	case codeInvalidGrant:
-		return "The refresh token or authorization code is invalid."
-	}
-	return "Request failed."
 }

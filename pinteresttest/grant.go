@@ -1,6 +1,7 @@
 package pinteresttest
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/json"
 	"maps"
@@ -15,7 +16,7 @@ type grant struct {
 	revoked     bool   // by the replay of a dead refresh token
 	accessFrom  uint64 // access tokens with a lower serial are dead
 	refreshFrom uint64 // and refresh tokens
-	expires     time.Time
+	expires     int64  // when its last token does
 }
 
 // A code is an approval that waits to be exchanged.
@@ -23,7 +24,7 @@ type code struct {
 	redirectURL string
 	scopes      scopeSet
 	continuous  bool
-	expires     time.Time
+	expires     int64
 }
 
 const (
@@ -87,12 +88,14 @@ func (h *Handler) RevokeGrants() {
 // now is the time by Pinterest's clock.
 func (h *Handler) now() time.Time { return time.Now().Add(h.Skew) }
 
+func (h *Handler) expired(expires int64) bool { return h.now().UnixNano() >= expires }
+
 func (h *Handler) newCode(c code) string {
 	h.sweep()
 	if h.codes == nil {
 		h.codes = make(map[string]code)
 	}
-	c.expires = h.now().Add(or(h.CodeLife, 10*time.Minute))
+	c.expires = h.now().Add(cmp.Or(h.CodeLife, 10*time.Minute)).UnixNano()
 	text := rand.Text() + rand.Text()
 	h.codes[text] = c
 	return text
@@ -116,7 +119,7 @@ func (h *Handler) login(set scopeSet, continuous bool) tokenAnswer {
 
 // issueAccess returns the part of a token answer that every grant type shares. The caller sets its ResponseType.
 func (h *Handler) issueAccess(kind byte, id uint64, set scopeSet) tokenAnswer {
-	life := or(h.AccessLife, 30*day)
+	life := cmp.Or(h.AccessLife, 30*day)
 	h.serial++
 	h.counts.Issued++
 	c := claim{kind: kind, grant: id, serial: h.serial, expires: h.now().Add(life).UnixNano(), scopes: set}
@@ -133,7 +136,7 @@ func (h *Handler) issueAccess(kind byte, id uint64, set scopeSet) tokenAnswer {
 func (h *Handler) issueRefresh(answer *tokenAnswer, id uint64, set scopeSet, continuous bool) {
 	life := legacyLife
 	if continuous {
-		life = or(h.RefreshLife, 60*day)
+		life = cmp.Or(h.RefreshLife, 60*day)
 	}
 	h.serial++
 	c := claim{kind: refreshToken, grant: id, serial: h.serial, expires: h.now().Add(life).UnixNano(), scopes: set}
@@ -144,19 +147,15 @@ func (h *Handler) issueRefresh(answer *tokenAnswer, id uint64, set scopeSet, con
 	}
 	answer.RefreshToken = h.seal(c)
 	answer.RefreshTokenExpiresIn = seconds(life)
-	answer.RefreshTokenExpiresAt = c.expiry().Unix()
+	answer.RefreshTokenExpiresAt = c.expires / int64(time.Second)
 }
 
 // outlive keeps the grant for as long as the token c may be shown.
-func (g *grant) outlive(c claim) {
-	if c.expiry().After(g.expires) {
-		g.expires = c.expiry()
-	}
-}
+func (g *grant) outlive(c claim) { g.expires = max(g.expires, c.expires) }
 
 // alive tells an access token that the API accepts, and a refresh token that is no replay.
 func (h *Handler) alive(c claim) bool {
-	if _, revoked := h.revoked[c.serial]; revoked || !h.now().Before(c.expiry()) {
+	if _, revoked := h.revoked[c.serial]; revoked || h.expired(c.expires) {
 		return false
 	}
 	if c.kind != refreshToken && c.serial < h.accessFrom {
@@ -175,18 +174,11 @@ func (h *Handler) sweep() {
 	if len(h.grants)+len(h.codes)+len(h.revoked) < max(h.sweepAt, sweepAtLeast) {
 		return
 	}
-	now := h.now()
-	maps.DeleteFunc(h.grants, func(_ uint64, g *grant) bool { return now.After(g.expires) })
-	maps.DeleteFunc(h.codes, func(_ string, c code) bool { return now.After(c.expires) })
-	maps.DeleteFunc(h.revoked, func(_ uint64, expires time.Time) bool { return now.After(expires) })
+	now := h.now().UnixNano()
+	maps.DeleteFunc(h.grants, func(_ uint64, g *grant) bool { return now > g.expires })
+	maps.DeleteFunc(h.codes, func(_ string, c code) bool { return now > c.expires })
+	maps.DeleteFunc(h.revoked, func(_ uint64, expires int64) bool { return now > expires })
 	h.sweepAt = 2 * (len(h.grants) + len(h.codes) + len(h.revoked))
-}
-
-func or(d, zero time.Duration) time.Duration {
-	if d == 0 {
-		return zero
-	}
-	return d
 }
 
 // seconds rounds up: an expires_in of zero would read as "never".

@@ -1,16 +1,16 @@
 package pinteresttest
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -76,7 +76,7 @@ type Handler struct {
 	accessFrom uint64     // access tokens with a lower serial have expired
 	grants     map[uint64]*grant
 	codes      map[string]code
-	revoked    map[uint64]time.Time // single tokens, by serial, until they expire
+	revoked    map[uint64]int64 // single tokens, by serial, until they expire
 	sweepAt    int
 	faults     []pathFault
 	counts     Counts
@@ -121,9 +121,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	header := w.Header()
-	for k, v := range a.header {
-		header[k] = v
-	}
+	maps.Copy(header, a.header)
 	header.Set("Content-Length", strconv.Itoa(a.contentLength()))
 	w.WriteHeader(a.status)
 	w.Write(a.body)
@@ -292,10 +290,8 @@ func (h *Handler) route(r *request) *answer {
 }
 
 func (h *Handler) method(r *request, do func(*request) *answer, allowed ...string) *answer {
-	for _, m := range allowed {
-		if r.Method == m {
-			return do(r)
-		}
+	if slices.Contains(allowed, r.Method) {
+		return do(r)
 	}
 	a := refuse(http.StatusMethodNotAllowed, 405, "Method not allowed.")
 	a.header.Set("Allow", strings.Join(allowed, ", "))
@@ -304,21 +300,15 @@ func (h *Handler) method(r *request, do func(*request) *answer, allowed ...strin
 
 // refuse answers with Pinterest's error shape.
 func refuse(status, code int, message string) *answer {
-	return jsonAnswer(status, struct {
-		Status  string `json:"status"`
-		Code    int    `json:"code"`
-		Message string `json:"message"`
-	}{"failure", code, message})
+	return jsonAnswer(status, map[string]any{"status": "failure", "code": code, "message": message})
 }
 
 func jsonAnswer(status int, v any) *answer {
-	var body bytes.Buffer
-	e := json.NewEncoder(&body)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		panic(errors.Join(errors.New("pinteresttest: an answer that is no JSON"), err))
+	body, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
 	}
-	return &answer{status: status, header: http.Header{"Content-Type": {"application/json"}, "Cache-Control": {"no-store"}}, body: body.Bytes()}
+	return &answer{status: status, header: http.Header{"Content-Type": {"application/json"}, "Cache-Control": {"no-store"}}, body: body}
 }
 
 func redirect(to string) *answer {

@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"strings"
-	"time"
 )
 
 // A claim is all there is to know of one token. It travels inside the token, sealed by the handler's key, so
@@ -36,8 +35,6 @@ const (
 
 // jwtHeader makes a refresh token look like the JWT that Pinterest's resemble.
 var jwtHeader = base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"RS256","typ":"JWT"}`))
-
-func (c claim) expiry() time.Time { return time.Unix(0, c.expires) }
 
 // seal returns the token that says c. The lock is held.
 func (h *Handler) seal(c claim) string {

@@ -1,13 +1,13 @@
 package pinteresttest
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/subtle"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 )
 
 // A tokenAnswer is what the token endpoint answers, whatever the grant type.
@@ -46,25 +46,13 @@ func (h *Handler) checkClient(r *request) *answer {
 		return invalid("The body must be application/x-www-form-urlencoded.")
 	}
 	id, secret, _ := r.BasicAuth()
-	if !same(id, h.appID()) || !same(secret, h.appSecret()) || r.form.Has("client_secret") {
+	if !same(id, h.appID()) || !same(secret, cmp.Or(h.AppSecret, DefaultAppSecret)) || r.form.Has("client_secret") {
 		return usual(http.StatusUnauthorized, codeAuthentication)
 	}
 	return nil
 }
 
-func (h *Handler) appID() string {
-	if h.AppID == "" {
-		return DefaultAppID
-	}
-	return h.AppID
-}
-
-func (h *Handler) appSecret() string {
-	if h.AppSecret == "" {
-		return DefaultAppSecret
-	}
-	return h.AppSecret
-}
+func (h *Handler) appID() string { return cmp.Or(h.AppID, DefaultAppID) }
 
 // same compares a credential as it came, or form-encoded as RFC 6749 has it (section 2.3.1).
 func same(got, want string) bool {
@@ -84,7 +72,7 @@ func (h *Handler) exchange(form url.Values) *answer {
 	text := form.Get("code")
 	c, ok := h.codes[text]
 	delete(h.codes, text) // whatever comes of it, a code is good for one try
-	if !ok || !h.now().Before(c.expires) || form.Get("redirect_uri") != c.redirectURL {
+	if !ok || h.expired(c.expires) || form.Get("redirect_uri") != c.redirectURL {
 		return usual(http.StatusUnauthorized, codeInvalidGrant)
 	}
 	return jsonAnswer(http.StatusOK, h.login(c.scopes, c.continuous || asksContinuous(form)))
@@ -99,7 +87,7 @@ func (h *Handler) refresh(form url.Values) *answer {
 	if !ok || c.kind != refreshToken {
 		return usual(http.StatusUnauthorized, codeInvalidGrant)
 	}
-	if !h.now().Before(c.expiry()) {
+	if h.expired(c.expires) {
 		return usual(http.StatusUnauthorized, codeExpired)
 	}
 	g := h.grants[c.grant]
@@ -129,9 +117,7 @@ func (h *Handler) refresh(form url.Values) *answer {
 	answer.ResponseType = "refresh_token"
 	if !h.LegacyApp || g.continuous || asksContinuous(form) {
 		h.issueRefresh(&answer, c.grant, c.scopes, true)
-		if h.ResponseType != "" {
-			answer.ResponseType = h.ResponseType
-		}
+		answer.ResponseType = cmp.Or(h.ResponseType, answer.ResponseType)
 		if h.ResponseType == "integration_refresh" {
 			answer.RefreshTokenExpiresAt = 0
 		}
@@ -183,9 +169,9 @@ func (h *Handler) revoke(r *request) *answer {
 	if ok {
 		h.sweep()
 		if h.revoked == nil {
-			h.revoked = make(map[uint64]time.Time)
+			h.revoked = make(map[uint64]int64)
 		}
-		h.revoked[c.serial] = c.expiry()
+		h.revoked[c.serial] = c.expires
 	}
 	return &answer{status: http.StatusOK, header: http.Header{}} // also for an unknown token: it is as good as revoked
 }
@@ -198,13 +184,13 @@ func (h *Handler) conversion(r *request) *answer {
 	if c.kind == clientToken {
 		return usual(http.StatusForbidden, codeNotPermitted)
 	}
-	return jsonAnswer(http.StatusOK, struct {
-		AccessToken string `json:"access_token"`
-		TokenType   string `json:"token_type"`
-	}{"pina_" + rand.Text() + rand.Text(), "conversion"})
+	return jsonAnswer(http.StatusOK, map[string]string{
+		"access_token": prefixes[accessToken] + rand.Text() + rand.Text(),
+		"token_type":   "conversion",
+	})
 }
 
-func usual(status, code int) *answer { return refuse(status, code, usualMessage(code)) }
+func usual(status, code int) *answer { return refuse(status, code, messages[code]) }
 
 func missing(name string) *answer { return invalid("Missing parameter: " + name + ".") }
 
