@@ -64,7 +64,8 @@ func (h *Handler) checkBearer(r *request, all scopeSet) (claim, *answer) {
 		return c, usual(http.StatusUnauthorized, codeAuthentication)
 	}
 	if !c.scopes.has(all) {
-		return c, usual(http.StatusUnauthorized, codeAuthorization)
+		return c, refuse(http.StatusUnauthorized, codeAuthorization,
+			"Your token does not have sufficient permissions to perform this operation. Please ensure your token is authorized with the correct set of scopes.")
 	}
 	return c, nil
 }

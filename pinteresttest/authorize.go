@@ -20,6 +20,7 @@ var authorizePage = template.Must(template.New("authorize").Parse(authorizeHTML)
 // An approval is what an authorize request asks for.
 type approval struct {
 	code
+	back  *url.URL // its redirectURL
 	state string
 }
 
@@ -46,11 +47,10 @@ func (h *Handler) authorize(r *request) *answer {
 	case r.Method == http.MethodPost:
 		return errorPage("Please either approve or deny.")
 	}
-	back, _ := url.Parse(asked.redirectURL)
 	return htmlPage(http.StatusOK, map[string]any{
 		"AppID":  h.appID(),
 		"Scopes": asked.scopes.words(),
-		"Back":   back.Scheme + "://" + back.Host,
+		"Back":   asked.back.Scheme + "://" + asked.back.Host,
 		"Proof":  proof,
 	})
 }
@@ -64,7 +64,8 @@ func (h *Handler) checkAuthorize(q url.Values) (asked approval, problem string) 
 	if id != h.appID() {
 		return asked, "There is no app with this client_id."
 	}
-	if problem := h.checkRedirectURL(q.Get("redirect_uri")); problem != "" {
+	back, problem := h.checkRedirectURL(q.Get("redirect_uri"))
+	if problem != "" {
 		return asked, problem
 	}
 	if q.Get("response_type") != "code" {
@@ -77,35 +78,30 @@ func (h *Handler) checkAuthorize(q url.Values) (asked approval, problem string) 
 	if err != nil {
 		return asked, fmt.Sprintf("The scope is not valid: %v.", err)
 	}
-	return approval{code{redirectURL: q.Get("redirect_uri"), scopes: set, continuous: asksContinuous(q)}, q.Get("state")}, ""
+	c := code{redirectURL: q.Get("redirect_uri"), scopes: set, continuous: asksContinuous(q)}
+	return approval{c, back, q.Get("state")}, ""
 }
 
-func (h *Handler) checkRedirectURL(to string) (problem string) {
-	if to == "" {
-		return "redirect_uri is missing."
+func (h *Handler) checkRedirectURL(to string) (u *url.URL, problem string) {
+	u, err := url.Parse(to)
+	switch {
+	case to == "":
+		return nil, "redirect_uri is missing."
+	case h.RedirectURLs != nil && !slices.Contains(h.RedirectURLs, to):
+		return nil, "The redirect_uri is not one that the app registered."
+	case err != nil, h.RedirectURLs == nil && (u.Scheme == "" || u.Host == "" || u.Fragment != ""):
+		return nil, "The redirect_uri is not an absolute URL."
 	}
-	if h.RedirectURLs != nil {
-		if !slices.Contains(h.RedirectURLs, to) {
-			return "The redirect_uri is not one that the app registered."
-		}
-		return ""
-	}
-	if u, err := url.Parse(to); err != nil || u.Scheme == "" || u.Host == "" || u.Fragment != "" {
-		return "The redirect_uri is not an absolute URL."
-	}
-	return ""
+	return u, ""
 }
 
 // callback sends the user back to the app.
 func (a approval) callback(name, value string) *answer {
-	u, err := url.Parse(a.redirectURL)
-	if err != nil {
-		return errorPage("The redirect_uri is not a URL.")
-	}
 	params := url.Values{name: {value}}
 	if a.state != "" {
 		params.Set("state", a.state)
 	}
+	u := *a.back
 	if u.RawQuery != "" {
 		u.RawQuery += "&"
 	}

@@ -2,7 +2,6 @@ package pinteresttest
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -82,30 +81,6 @@ type Handler struct {
 	counts     Counts
 }
 
-// Counts is what a Handler has seen so far. Requests are counted as they arrive, whatever they are answered;
-// those that meet a [Fault] are counted, too.
-type Counts struct {
-	Authorize         int // requests to the authorize page
-	Token             int // requests to the token endpoint
-	Exchange          int // of those, with grant_type authorization_code
-	Refresh           int // of those, with grant_type refresh_token
-	ClientCredentials int // of those, with grant_type client_credentials
-	Revoke            int // requests to revoke a token
-	Conversion        int // requests for a conversion token
-	API               int // all other requests below /v5/
-	Unauthorized      int // of the API and conversion token requests, those that were answered 401
-	Replays           int // refresh tokens presented though a refresh had killed them
-	FamiliesRevoked   int // families revoked because of that
-	Issued            int // access tokens issued, those of Login included
-}
-
-// Counts returns what the handler has seen so far.
-func (h *Handler) Counts() Counts {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.counts
-}
-
 // Change runs f, which may change the exported fields of h, between two requests. It must not call h's methods.
 func (h *Handler) Change(f func(h *Handler)) {
 	h.mu.Lock()
@@ -137,17 +112,6 @@ type request struct {
 	form   url.Values // the body's
 	isForm bool
 }
-
-// An answer is a response before it is written.
-type answer struct {
-	status  int
-	header  http.Header
-	body    []byte
-	missing int // how many bytes of body are promised but do not come
-}
-
-// contentLength is the length of body that is promised.
-func (a *answer) contentLength() int { return len(a.body) + a.missing }
 
 // errLost is the answer that never comes.
 var errLost = fmt.Errorf("pinteresttest: the connection was cut before an answer came: %w", io.EOF)
@@ -232,33 +196,6 @@ const (
 	conversionPath = "/v5/oauth/conversion_token"
 )
 
-func isAPI(path string) bool {
-	return strings.HasPrefix(path, "/v5/") && path != tokenPath && path != revokePath
-}
-
-func (h *Handler) count(r *request) {
-	switch path := r.URL.Path; {
-	case path == authorizePath:
-		h.counts.Authorize++
-	case path == tokenPath:
-		h.counts.Token++
-		switch r.form.Get("grant_type") {
-		case "authorization_code":
-			h.counts.Exchange++
-		case "refresh_token":
-			h.counts.Refresh++
-		case "client_credentials":
-			h.counts.ClientCredentials++
-		}
-	case path == revokePath:
-		h.counts.Revoke++
-	case path == conversionPath:
-		h.counts.Conversion++
-	case isAPI(path):
-		h.counts.API++
-	}
-}
-
 // route does what a request asks for. What it calls runs under the lock.
 func (h *Handler) route(r *request) *answer {
 	h.mu.Lock()
@@ -296,21 +233,4 @@ func (h *Handler) method(r *request, do func(*request) *answer, allowed ...strin
 	a := refuse(http.StatusMethodNotAllowed, 405, "Method not allowed.")
 	a.header.Set("Allow", strings.Join(allowed, ", "))
 	return a
-}
-
-// refuse answers with Pinterest's error shape.
-func refuse(status, code int, message string) *answer {
-	return jsonAnswer(status, map[string]any{"status": "failure", "code": code, "message": message})
-}
-
-func jsonAnswer(status int, v any) *answer {
-	body, err := json.Marshal(v)
-	if err != nil {
-		panic(err)
-	}
-	return &answer{status: status, header: http.Header{"Content-Type": {"application/json"}, "Cache-Control": {"no-store"}}, body: body}
-}
-
-func redirect(to string) *answer {
-	return &answer{status: http.StatusFound, header: http.Header{"Location": {to}, "Cache-Control": {"no-store"}}}
 }

@@ -8,7 +8,8 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// A Server is a [Handler] that listens on a loopback port.
+// A Server is a [Handler] that listens on a loopback port. Any client reaches it by its URL; the one that
+// [Handler.Client] returns does without the port.
 type Server struct {
 	*Handler
 	URL string // of the form "http://127.0.0.1:12345", without a slash at the end

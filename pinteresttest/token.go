@@ -189,11 +189,3 @@ func (h *Handler) conversion(r *request) *answer {
 		"token_type":   "conversion",
 	})
 }
-
-func usual(status, code int) *answer { return refuse(status, code, messages[code]) }
-
-func missing(name string) *answer { return invalid("Missing parameter: " + name + ".") }
-
-func invalid(message string) *answer {
-	return refuse(http.StatusBadRequest, codeInvalidRequest, message)
-}
