@@ -81,7 +81,8 @@ type Handler struct {
 	counts     Counts
 }
 
-// Change runs f, which may change the exported fields of h, between two requests. It must not call h's methods.
+// Change runs f, which may change the exported fields of h, while no request is being worked on. It must not call
+// h's methods.
 func (h *Handler) Change(f func(h *Handler)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -154,6 +154,9 @@ func TestOnlyTheAppItselfGetsTokensAndOnlyByBasicAuthentication(t *testing.T) {
 		r := formRequest(t, tokenURL, f)
 		r.Header.Del("Authorization")
 		assertRefused(t, do(t, h.Client(), r), 401, 2)
+		r = formRequest(t, tokenURL, f)
+		r.SetBasicAuth("42", "s/cret")
+		assertRefused(t, do(t, h.Client(), r), 401, 2)
 	})
 	for _, secret := range []string{"s/cret", "s%2Fcret"} {
 		r := formRequest(t, tokenURL, form())
@@ -245,6 +248,14 @@ func TestStrictRotationRevokesTheFamilyOnReplay(t *testing.T) {
 	assert.Equal(t, 1, h.Counts().FamiliesRevoked)
 
 	assert.Equal(t, http.StatusOK, refresh(t, h, bystander.RefreshToken).status)
+}
+
+func TestOnlyARefreshTokenRefreshes(t *testing.T) {
+	h := new(pinteresttest.Handler)
+	token := h.Login()
+	for _, bad := range []string{token.AccessToken, "nonsense", token.RefreshToken + "A", "pinr.a.b.c"} {
+		assertRefused(t, refresh(t, h, bad), 401, 283)
+	}
 }
 
 func TestOldAccessDiesAtARefresh(t *testing.T) {
