@@ -258,6 +258,7 @@ func (s *TokenSource) isUnsaved() bool {
 
 // land makes a flight's outcome everybody's.
 func (s *TokenSource) land(f *flight) {
+	defer close(f.done)
 	var hold time.Duration
 	s.mu.Lock()
 	s.flight = nil
@@ -288,7 +289,6 @@ func (s *TokenSource) land(f *flight) {
 		hold = holdBack(s.err, s.failures)
 		s.nextTry.Store(time.Now().Add(min(hold, century)).UnixNano())
 	}
-	close(f.done)
 	s.mu.Unlock()
 	s.log(f, hold)
 }

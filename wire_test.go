@@ -1,6 +1,7 @@
 package pinterest_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -97,4 +98,22 @@ func jsonOf(t *testing.T, v any) string {
 	data, err := json.Marshal(v)
 	require.NoError(t, err)
 	return string(data)
+}
+
+// A lockedBuffer is where a log goes that is read while it is written.
+type lockedBuffer struct {
+	mu  sync.Mutex // guards buf
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
 }

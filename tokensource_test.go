@@ -1,0 +1,756 @@
+package pinterest_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/oauth2"
+
+	"github.com/go-pinterest/pinterest"
+	"github.com/go-pinterest/pinterest/pinteresttest"
+)
+
+const day = 24 * time.Hour
+
+// A login is an app with one user at a fake Pinterest that has no socket, so
+// that time can be a synctest bubble's.
+type login struct {
+	fake *pinteresttest.Handler
+	conf *pinterest.Config
+	ctx  context.Context
+	tok  *oauth2.Token
+}
+
+func newLogin(t *testing.T, fake *pinteresttest.Handler) *login {
+	t.Helper()
+	return &login{
+		fake: fake,
+		conf: &pinterest.Config{ClientID: pinteresttest.DefaultAppID, ClientSecret: pinteresttest.DefaultAppSecret,
+			RedirectURL: "http://localhost:8085/", Scopes: []string{pinterest.ScopeBoardsRead}},
+		ctx: context.WithValue(t.Context(), oauth2.HTTPClient, fake.Client()),
+		tok: fake.Login(pinterest.ScopeBoardsRead, pinterest.ScopeUserAccountsRead),
+	}
+}
+
+// call asks the API something by the client and returns the status and how
+// long it took.
+func call(t *testing.T, client *http.Client) (int, time.Duration) {
+	t.Helper()
+	start := time.Now()
+	resp, err := client.Get("https://api.pinterest.com/v5/user_account")
+	require.NoError(t, err)
+	_, err = io.Copy(io.Discard, resp.Body)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	return resp.StatusCode, time.Since(start)
+}
+
+// clients are the two ways to use a source.
+var clients = map[string]func(context.Context, *pinterest.TokenSource) *http.Client{
+	"oauth2.NewClient":    func(ctx context.Context, s *pinterest.TokenSource) *http.Client { return oauth2.NewClient(ctx, s) },
+	"pinterest.NewClient": pinterest.NewClient,
+}
+
+func TestWhileTheTokenIsGoodNoRequestWaits(t *testing.T) {
+	lives := map[string]struct{ life, step, total time.Duration }{
+		"thirty days": {30 * day, 6 * time.Hour, 400 * day},
+		"an hour":     {time.Hour, time.Minute, 24 * time.Hour},
+		"ten seconds": {10 * time.Second, 100 * time.Millisecond, 10 * time.Minute},
+		"two seconds": {2 * time.Second, 20 * time.Millisecond, time.Minute},
+	}
+	for kind, newClient := range clients {
+		for name, c := range lives {
+			t.Run(kind+" with tokens of "+name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					l := newLogin(t, &pinteresttest.Handler{AccessLife: c.life, StrictRotation: true})
+					client := newClient(l.ctx, l.conf.TokenSource(l.ctx, l.tok))
+					// The token endpoint alone is slow: it takes half of the refresh-ahead window.
+					for range 1000 {
+						l.fake.Fail("/v5/oauth/token", pinteresttest.Fault{Latency: min(c.life/20, 20*time.Second)})
+					}
+					for passed := time.Duration(0); passed < c.total; passed += c.step {
+						status, took := call(t, client)
+						require.Equal(t, http.StatusOK, status)
+						require.Zero(t, took)
+						time.Sleep(c.step)
+					}
+					synctest.Wait()
+					counts := l.fake.Counts()
+					assert.Zero(t, counts.Unauthorized)
+					assert.Zero(t, counts.Replays)
+					atLeast, atMost := int(c.total/c.life)-1, int(c.total/(c.life*85/100))
+					assert.GreaterOrEqual(t, counts.Refresh, atLeast)
+					assert.LessOrEqual(t, counts.Refresh, atMost)
+				})
+			})
+		}
+	}
+}
+
+func TestRefreshAhead(t *testing.T) {
+	for name, c := range map[string]struct {
+		ahead    time.Duration
+		renewsAt time.Duration
+	}{
+		"zero is a tenth of the token's life":       {0, 54 * time.Minute},
+		"a duration is that long before the expiry": {20 * time.Minute, 40 * time.Minute},
+		"more than half counts as half":             {59 * time.Minute, 30 * time.Minute},
+		"negative is only once expired":             {-1, time.Hour - 10*time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLogin(t, &pinteresttest.Handler{AccessLife: time.Hour})
+				l.conf.RefreshAhead = c.ahead
+				src := l.conf.TokenSource(l.ctx, l.tok)
+				ask := func() {
+					_, err := src.Token()
+					require.NoError(t, err)
+					synctest.Wait()
+				}
+				time.Sleep(c.renewsAt - time.Millisecond)
+				ask()
+				assert.Equal(t, 0, l.fake.Counts().Refresh, "a moment before")
+				time.Sleep(time.Millisecond)
+				ask()
+				assert.Equal(t, 1, l.fake.Counts().Refresh)
+				ask()
+				assert.Equal(t, 1, l.fake.Counts().Refresh, "the new token is fresh")
+			})
+		})
+	}
+}
+
+func TestOnlyTheCachesOfOAuth2SeeAnEarlierExpiry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, new(pinteresttest.Handler))
+		var told []*oauth2.Token
+		l.conf.OnRefresh = func(_ context.Context, tok *oauth2.Token) error {
+			told = append(told, tok)
+			return nil
+		}
+		src := l.conf.TokenSource(l.ctx, l.tok)
+		time.Sleep(40 * day)
+		truth := time.Now().Add(30 * day)
+
+		handed, err := src.Token()
+		require.NoError(t, err)
+		assert.Equal(t, truth.Add(-3*day+10*time.Second).Unix(), handed.Expiry.Unix(), "asked again when a tenth of the life is left")
+		assert.True(t, handed.Valid())
+
+		exact, err := src.TokenContext(t.Context())
+		require.NoError(t, err)
+		require.Len(t, told, 1)
+		data, err := pinterest.MarshalToken(handed)
+		require.NoError(t, err)
+		kept, err := pinterest.UnmarshalToken(data)
+		require.NoError(t, err)
+		for name, tok := range map[string]*oauth2.Token{"TokenContext": exact, "OnRefresh": told[0], "MarshalToken": kept} {
+			assert.Equal(t, truth.Unix(), tok.Expiry.Unix(), name)
+		}
+
+		// A source that begins with the handed token knows the truth, too.
+		again, err := l.conf.TokenSource(l.ctx, handed).TokenContext(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, truth.Unix(), again.Expiry.Unix())
+
+		// An expiry that the caller set is the caller's.
+		handed.Expiry = time.Now().Add(-time.Minute)
+		data, err = pinterest.MarshalToken(handed)
+		require.NoError(t, err)
+		kept, err = pinterest.UnmarshalToken(data)
+		require.NoError(t, err)
+		assert.True(t, kept.Expiry.Equal(handed.Expiry))
+	})
+}
+
+func TestAStaleTokenIsHandedOutWithAnExpiryNeverLaterThanTheTrueOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, new(pinteresttest.Handler))
+		l.fake.RevokeGrants() // it cannot be renewed
+		src := l.conf.TokenSource(l.ctx, l.tok)
+		time.Sleep(27*day + time.Hour)
+		for range 20 {
+			tok, err := src.Token()
+			require.NoError(t, err)
+			assert.Equal(t, l.tok.AccessToken, tok.AccessToken)
+			assert.False(t, tok.Expiry.After(l.tok.Expiry))
+			assert.True(t, tok.Valid())
+			time.Sleep(3 * time.Hour)
+		}
+	})
+}
+
+func TestAThousandWaitersShareOneRenewal(t *testing.T) {
+	for name, c := range map[string]struct {
+		break_ func(*pinteresttest.Handler)
+		want   error
+	}{
+		"success": {func(*pinteresttest.Handler) {}, nil},
+		"failure": {(*pinteresttest.Handler).RevokeGrants, pinterest.ErrReauthorize},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLogin(t, &pinteresttest.Handler{Latency: time.Second, StrictRotation: true})
+				c.break_(l.fake)
+				src := l.conf.TokenSource(l.ctx, l.tok)
+				time.Sleep(31 * day)
+				tokens := make([]*oauth2.Token, 1000)
+				errs := make([]error, 1000)
+				var wg sync.WaitGroup
+				for i := range tokens {
+					wg.Go(func() { tokens[i], errs[i] = src.Token() })
+				}
+				wg.Wait()
+				for i := range tokens {
+					require.ErrorIs(t, errs[i], c.want)
+					if c.want == nil {
+						require.Equal(t, tokens[0].AccessToken, tokens[i].AccessToken)
+						require.NotSame(t, tokens[0], tokens[max(i, 1)], "x/oauth2 writes to what it is given")
+					}
+				}
+				assert.Equal(t, 1, l.fake.Counts().Token)
+			})
+		})
+	}
+}
+
+func TestEachWaiterLeavesByItsOwnContextAndTheRenewalGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, &pinteresttest.Handler{Latency: 10 * time.Second, StrictRotation: true})
+		src := l.conf.TokenSource(l.ctx, l.tok)
+		time.Sleep(31 * day)
+
+		hasty, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		start := time.Now()
+		_, err := src.TokenContext(hasty) // starts the renewal
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.EqualError(t, err, "pinterest: refresh: stopped waiting for the token's renewal: context deadline exceeded")
+		assert.Equal(t, time.Second, time.Since(start))
+
+		tok, err := src.TokenContext(t.Context())
+		require.NoError(t, err)
+		assert.NotEqual(t, l.tok.AccessToken, tok.AccessToken)
+		assert.Equal(t, 10*time.Second, time.Since(start), "the same renewal")
+		assert.Equal(t, 1, l.fake.Counts().Refresh)
+	})
+}
+
+func TestACancelledCallerStartsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, new(pinteresttest.Handler))
+		ctx, cancel := context.WithCancel(l.ctx)
+		src := l.conf.TokenSource(ctx, l.tok)
+		cancel()
+		_, err := src.Token()
+		require.NoError(t, err, "a good token needs no context")
+		time.Sleep(31 * day)
+		_, err = src.Token()
+		require.ErrorIs(t, err, context.Canceled)
+		assert.Zero(t, l.fake.Counts().Token)
+
+		_, err = src.TokenContext(t.Context())
+		require.NoError(t, err, "the source's context is no renewal's")
+	})
+}
+
+func TestARenewalHasADeadlineOfItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &wire{answer: func(r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		}}
+		start := time.Now()
+		_, err := testConfig().TokenSource(w.context(t.Context()), expiredToken()).Token()
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Equal(t, time.Minute, time.Since(start))
+		assert.Len(t, w.requests(), 2, "a try that hangs is given up in time for another")
+	})
+}
+
+func TestARenewalRidesOutWhatPasses(t *testing.T) {
+	for name, faults := range map[string][]pinteresttest.Fault{
+		"no answer":                   {{Lose: true}, {Lose: true}, {Lose: true}},
+		"an answer lost on the way":   {{After: true, Lose: true}},
+		"an answer cut short":         {{Cut: true}},
+		"rate limit with Retry-After": {{Status: 429, RetryAfter: "7"}},
+		"rate limit with a reset":     {{Status: 429, RateLimitReset: "9"}},
+		"rate limit without either":   {{Status: 429}, {Status: 429}},
+		"server faults":               {{Status: 500}, {Status: 503, Body: "<html>try later</html>"}, {Status: 502, EmptyBody: true}},
+		"code 12 as a 400":            {{Status: 400, Code: 12}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLogin(t, new(pinteresttest.Handler))
+				l.fake.Fail("/v5/oauth/token", faults...)
+				src := l.conf.TokenSource(l.ctx, l.tok)
+				time.Sleep(31 * day)
+				start := time.Now()
+				_, err := src.Token()
+				require.NoError(t, err)
+				assert.Equal(t, len(faults)+1, l.fake.Counts().Refresh)
+				var asked time.Duration
+				switch {
+				case faults[0].RetryAfter == "7":
+					asked = 7 * time.Second
+				case faults[0].RateLimitReset == "9":
+					asked = 9 * time.Second
+				}
+				assert.GreaterOrEqual(t, time.Since(start), asked)
+			})
+		})
+	}
+	t.Run("client credentials too", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLogin(t, new(pinteresttest.Handler))
+			l.fake.Fail("/v5/oauth/token", pinteresttest.Fault{Status: 503}, pinteresttest.Fault{Lose: true})
+			_, err := l.conf.ClientCredentials(l.ctx).Token()
+			require.NoError(t, err)
+			assert.Equal(t, 3, l.fake.Counts().ClientCredentials)
+		})
+	})
+}
+
+func TestAfterAFailureTheNextTryIsHeldBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := answering(http.StatusNotFound, "not here")
+		src := testConfig().TokenSource(w.context(t.Context()), expiredToken())
+		var tries []time.Duration
+		start := time.Now()
+		for sent := 0; time.Since(start) < time.Hour; time.Sleep(100 * time.Millisecond) {
+			asked := time.Now()
+			_, err := src.Token()
+			require.ErrorContains(t, err, "404 Not Found")
+			require.Zero(t, time.Since(asked), "nobody waits for a try that is held back")
+			if n := len(w.requests()); n != sent {
+				sent = n
+				tries = append(tries, time.Since(start))
+			}
+		}
+		assert.Less(t, tries[1]-tries[0], 2*time.Second)
+		assert.Greater(t, tries[1]-tries[0], 500*time.Millisecond)
+		for i := 2; i < 6; i++ {
+			assert.Greater(t, tries[i]-tries[i-1], tries[i-1]-tries[i-2], "longer each time")
+		}
+		last := tries[len(tries)-1] - tries[len(tries)-2]
+		assert.Greater(t, last, 40*time.Second)
+		assert.Less(t, last, 80*time.Second, "but not for ever")
+	})
+}
+
+func TestTheNextTryIsNeverSoonerThanRetryAfter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, new(pinteresttest.Handler))
+		l.fake.Fail("/v5/oauth/token", pinteresttest.Fault{Status: 429, RetryAfter: "3600"})
+		src := l.conf.TokenSource(l.ctx, l.tok)
+		time.Sleep(31 * day)
+		start := time.Now()
+		_, err := src.Token()
+		var e *pinterest.Error
+		require.ErrorAs(t, err, &e)
+		assert.Equal(t, time.Hour, e.RetryAfter)
+		assert.True(t, e.Temporary())
+		assert.Zero(t, time.Since(start), "the renewal's deadline would pass first")
+
+		time.Sleep(time.Hour - time.Second)
+		_, err = src.Token()
+		require.ErrorAs(t, err, &e)
+		assert.Equal(t, 1, l.fake.Counts().Token)
+
+		time.Sleep(time.Second)
+		_, err = src.Token()
+		require.NoError(t, err)
+		assert.Equal(t, 2, l.fake.Counts().Token)
+	})
+}
+
+func TestAVerdictThatOnlyAPersonCanChangeIsRemembered(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault pinteresttest.Fault
+		want  error
+	}{
+		"refresh token invalid": {pinteresttest.Fault{Status: 401, Code: 283}, pinterest.ErrReauthorize},
+		"refresh token expired": {pinteresttest.Fault{Status: 401, Code: 28}, pinterest.ErrReauthorize},
+		"wrong secret":          {pinteresttest.Fault{Status: 401, Code: 2}, pinterest.ErrClientRejected},
+		"app not approved":      {pinteresttest.Fault{Status: 401, Code: 3}, pinterest.ErrClientRejected},
+		"RFC 6749's own word":   {pinteresttest.Fault{Status: 400, Body: `{"error":"invalid_grant"}`, ContentType: "application/json"}, pinterest.ErrReauthorize},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLogin(t, new(pinteresttest.Handler))
+				l.fake.Fail("/v5/oauth/token", c.fault)
+				src := l.conf.TokenSource(l.ctx, l.tok)
+				time.Sleep(31 * day)
+				for range 100 {
+					_, err := src.Token()
+					require.ErrorIs(t, err, c.want)
+					_, err = src.Refresh(t.Context())
+					require.ErrorIs(t, err, c.want)
+					time.Sleep(time.Hour)
+				}
+				assert.Equal(t, 1, l.fake.Counts().Token)
+			})
+		})
+	}
+}
+
+func TestAnErrorNeverOverwritesAGoodToken(t *testing.T) {
+	for name, fault := range map[string]pinteresttest.Fault{
+		"refused":        {Status: 401, Code: 283},
+		"server fault":   {Status: 500},
+		"HTML":           {Status: 200, Body: "<html>hello</html>"},
+		"empty":          {Status: 200, EmptyBody: true},
+		"no token in it": {Status: 200, Body: `{"refresh_token":""}`, ContentType: "application/json"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLogin(t, new(pinteresttest.Handler))
+				for range 10 {
+					l.fake.Fail("/v5/oauth/token", fault)
+				}
+				l.conf.OnRefresh = func(context.Context, *oauth2.Token) error {
+					assert.Fail(t, "nothing to save")
+					return nil
+				}
+				src := l.conf.TokenSource(l.ctx, l.tok)
+				_, err := src.Refresh(t.Context())
+				require.Error(t, err)
+				tok, err := src.Token()
+				require.NoError(t, err)
+				assert.Equal(t, l.tok.AccessToken, tok.AccessToken)
+				assert.Equal(t, l.tok.RefreshToken, tok.RefreshToken)
+			})
+		})
+	}
+}
+
+func TestARenewedTokenIsSavedBeforeAnyoneIsHandedIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, &pinteresttest.Handler{StrictRotation: true})
+		var saved atomic.Pointer[oauth2.Token]
+		l.conf.OnRefresh = func(ctx context.Context, tok *oauth2.Token) error {
+			time.Sleep(5 * time.Second) // a slow store
+			saved.Store(tok)
+			return ctx.Err()
+		}
+		src := l.conf.TokenSource(l.ctx, l.tok)
+		time.Sleep(31 * day)
+		var wg sync.WaitGroup
+		for range 50 {
+			wg.Go(func() {
+				tok, err := src.Token()
+				require.NoError(t, err)
+				kept := saved.Load()
+				require.NotNil(t, kept)
+				assert.Equal(t, kept.AccessToken, tok.AccessToken)
+				assert.Equal(t, kept.RefreshToken, tok.RefreshToken)
+			})
+		}
+		wg.Wait()
+	})
+}
+
+func TestIfSavingFailsTheTokenIsUsedAndSavedLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, &pinteresttest.Handler{StrictRotation: true, AccessLife: time.Hour})
+		var log lockedBuffer
+		l.conf.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		full := errors.New("disk full")
+		var broken atomic.Bool
+		var tries atomic.Int32
+		var saved atomic.Pointer[oauth2.Token]
+		broken.Store(true)
+		l.conf.OnRefresh = func(_ context.Context, tok *oauth2.Token) error {
+			tries.Add(1)
+			if broken.Load() {
+				return full
+			}
+			saved.Store(tok)
+			return nil
+		}
+		src := l.conf.TokenSource(l.ctx, l.tok)
+		time.Sleep(2 * time.Hour)
+		tok, err := src.Token()
+		require.NoError(t, err)
+		assert.NotEqual(t, l.tok.AccessToken, tok.AccessToken, "the new token is used")
+		assert.Contains(t, log.String(), "disk full")
+
+		// Nobody asks, and saving is tried again all the same.
+		time.Sleep(30 * time.Minute)
+		synctest.Wait()
+		before := tries.Load()
+		assert.Greater(t, before, int32(20))
+		assert.Less(t, before, int32(60), "held back more and more")
+
+		// No second renewal is sent meanwhile: not ahead, not forced, not once expired.
+		_, err = src.Refresh(t.Context())
+		require.ErrorIs(t, err, full)
+		time.Sleep(time.Hour)
+		_, err = src.Token()
+		require.ErrorIs(t, err, full)
+		assert.ErrorContains(t, err, "no renewal is sent before the last one's token is saved")
+		assert.Equal(t, 1, l.fake.Counts().Refresh)
+
+		broken.Store(false)
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		require.NotNil(t, saved.Load())
+		assert.Equal(t, tok.RefreshToken, saved.Load().RefreshToken)
+		next, err := src.Token()
+		require.NoError(t, err)
+		assert.Equal(t, 2, l.fake.Counts().Refresh)
+		assert.Equal(t, next.RefreshToken, saved.Load().RefreshToken)
+		assert.Zero(t, l.fake.Counts().Replays)
+
+		quiet := tries.Load()
+		time.Sleep(20 * time.Minute)
+		assert.Equal(t, quiet, tries.Load(), "once saved, nothing goes on")
+	})
+}
+
+func TestACallbackThatEndsItsGoroutineLosesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, &pinteresttest.Handler{StrictRotation: true})
+		var calls atomic.Int32
+		l.conf.OnRefresh = func(context.Context, *oauth2.Token) error {
+			if calls.Add(1) == 1 {
+				runtime.Goexit() // as t.FailNow does
+			}
+			return nil
+		}
+		src := l.conf.TokenSource(l.ctx, l.tok)
+		time.Sleep(31 * day)
+		tok, err := src.Token()
+		require.NoError(t, err)
+		assert.NotEqual(t, l.tok.AccessToken, tok.AccessToken)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		assert.Equal(t, int32(2), calls.Load(), "it is told again")
+		assert.Equal(t, 1, l.fake.Counts().Refresh)
+	})
+}
+
+func TestALegacyRefreshKeepsTheRefreshTokenAndItsExpiry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, &pinteresttest.Handler{LegacyApp: true})
+		l.conf.RefreshOn = pinterest.RefreshOnLegacy
+		until, ok := pinterest.RefreshExpiry(l.tok)
+		require.True(t, ok)
+		src := l.conf.TokenSource(l.ctx, l.tok)
+		for range 10 {
+			time.Sleep(31 * day)
+			tok, err := src.Token()
+			require.NoError(t, err)
+			assert.Equal(t, l.tok.RefreshToken, tok.RefreshToken)
+			still, ok := pinterest.RefreshExpiry(tok)
+			require.True(t, ok)
+			assert.True(t, until.Equal(still))
+		}
+		time.Sleep(90 * day)
+		_, err := src.Token()
+		require.ErrorIs(t, err, pinterest.ErrReauthorize)
+	})
+}
+
+func TestEveryShapeOfARefreshAnswerIsRead(t *testing.T) {
+	for _, kind := range []string{"refresh_token", "everlasting_refresh", "integration_refresh"} {
+		t.Run(kind, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLogin(t, &pinteresttest.Handler{ResponseType: kind, StrictRotation: true})
+				src := l.conf.TokenSource(l.ctx, l.tok)
+				for range 5 {
+					time.Sleep(31 * day)
+					tok, err := src.Token()
+					require.NoError(t, err)
+					until, ok := pinterest.RefreshExpiry(tok)
+					require.True(t, ok)
+					assert.Equal(t, time.Now().Add(60*day).Unix(), until.Unix())
+					assert.Equal(t, []string{"boards:read", "user_accounts:read"}, pinterest.GrantedScopes(tok))
+				}
+			})
+		})
+	}
+}
+
+func TestATokenThatIsOnlyARefreshTokenIsRenewedAtFirstUse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, new(pinteresttest.Handler))
+		src := l.conf.TokenSource(l.ctx, &oauth2.Token{RefreshToken: l.tok.RefreshToken})
+		assert.Zero(t, l.fake.Counts().Token)
+		status, _ := call(t, oauth2.NewClient(l.ctx, src))
+		assert.Equal(t, http.StatusOK, status)
+		assert.Equal(t, 1, l.fake.Counts().Token)
+	})
+}
+
+func TestATokenWithoutExpiryIsUsedAsItIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := testConfig().TokenSource(answering(500, "").context(t.Context()), &oauth2.Token{AccessToken: "pina_x"})
+		time.Sleep(1000 * day)
+		tok, err := src.Token()
+		require.NoError(t, err)
+		assert.Equal(t, "pina_x", tok.AccessToken)
+		assert.True(t, tok.Expiry.IsZero())
+	})
+}
+
+func TestATokenFromTheJSONOfOAuth2Works(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, new(pinteresttest.Handler))
+		var loaded oauth2.Token
+		require.NoError(t, json.Unmarshal([]byte(jsonOf(t, l.tok)), &loaded))
+		client := l.conf.Client(l.ctx, &loaded)
+		for range 3 {
+			status, _ := call(t, client)
+			assert.Equal(t, http.StatusOK, status)
+			time.Sleep(40 * day)
+		}
+		assert.Equal(t, 2, l.fake.Counts().Refresh)
+	})
+}
+
+func TestTheTokenGivenIsNotModified(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, new(pinteresttest.Handler))
+		before := *l.tok
+		src := l.conf.TokenSource(l.ctx, l.tok)
+		l.tok.AccessToken, l.tok.RefreshToken = "spoiled", "spoiled" // nor shared
+		tok, err := src.Token()
+		require.NoError(t, err)
+		assert.Equal(t, before.AccessToken, tok.AccessToken)
+		tok.AccessToken, tok.RefreshToken = "spoiled", "spoiled"
+		time.Sleep(31 * day)
+		_, err = src.Token()
+		require.NoError(t, err)
+	})
+}
+
+// x/oauth2 writes to the token it is given, without a lock that both know of.
+func TestTwoOAuth2ClientsShareOneSource(t *testing.T) {
+	l := newLogin(t, &pinteresttest.Handler{AccessLife: 2 * time.Second})
+	src := l.conf.TokenSource(l.ctx, l.tok)
+	var wg sync.WaitGroup
+	for range 4 {
+		client := oauth2.NewClient(l.ctx, src)
+		early := oauth2.ReuseTokenSourceWithExpiry(nil, src, time.Minute)
+		wg.Go(func() {
+			for range 200 {
+				_, _ = call(t, client)
+				_, _ = early.Token()
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestClientCredentialsGoThroughTheSameMechanism(t *testing.T) {
+	for kind, newClient := range clients {
+		t.Run(kind, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLogin(t, new(pinteresttest.Handler))
+				l.conf.Scopes = []string{pinterest.ScopeUserAccountsRead, pinterest.ScopeAdsRead}
+				var told atomic.Int32
+				l.conf.OnRefresh = func(_ context.Context, tok *oauth2.Token) error {
+					told.Add(1)
+					assert.Empty(t, tok.RefreshToken)
+					return nil
+				}
+				client := newClient(l.ctx, l.conf.ClientCredentials(l.ctx))
+				assert.Zero(t, l.fake.Counts().Token, "nothing is sent before the first token is asked for")
+				for range 100 {
+					status, _ := call(t, client)
+					require.Equal(t, http.StatusOK, status)
+					time.Sleep(day)
+					synctest.Wait()
+				}
+				assert.Equal(t, 4, l.fake.Counts().ClientCredentials)
+				assert.Equal(t, int32(4), told.Load())
+			})
+		})
+	}
+}
+
+func TestRefreshRenewsNow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, &pinteresttest.Handler{StrictRotation: true, Latency: time.Second})
+		src := l.conf.TokenSource(l.ctx, l.tok)
+		tok, err := src.Refresh(t.Context())
+		require.NoError(t, err)
+		assert.NotEqual(t, l.tok.AccessToken, tok.AccessToken)
+		assert.Equal(t, time.Now().Add(30*day-time.Second).Unix(), tok.Expiry.Unix())
+
+		var wg sync.WaitGroup
+		for range 10 {
+			wg.Go(func() {
+				_, err := src.Refresh(t.Context())
+				require.NoError(t, err)
+			})
+		}
+		wg.Wait()
+		assert.Equal(t, 2, l.fake.Counts().Refresh, "those who ask together share one")
+	})
+}
+
+func TestAnUnchangedTokenIsNoFailure(t *testing.T) {
+	w := answering(http.StatusOK, `{"access_token":"pina_old","refresh_token":"pinr.old","expires_in":3600}`)
+	tok, err := testConfig().TokenSource(w.context(t.Context()), expiredToken()).Token()
+	require.NoError(t, err)
+	assert.Equal(t, "pina_old", tok.AccessToken)
+	assert.True(t, tok.Valid())
+}
+
+func TestAnIdleSourceCostsNoGoroutine(t *testing.T) {
+	before := runtime.NumGoroutine()
+	conf := testConfig()
+	sources := make([]*pinterest.TokenSource, 10_000)
+	for i := range sources {
+		sources[i] = conf.TokenSource(t.Context(), &oauth2.Token{AccessToken: "pina_x", RefreshToken: "pinr.x", Expiry: time.Now().Add(day)})
+		_, err := sources[i].Token()
+		require.NoError(t, err)
+	}
+	assert.LessOrEqual(t, runtime.NumGoroutine(), before)
+	runtime.KeepAlive(sources)
+}
+
+func TestAZeroTokenSourceSaysHowItIsMade(t *testing.T) {
+	var src pinterest.TokenSource
+	_, err := src.Token()
+	require.EqualError(t, err, "pinterest: a TokenSource must be made by a method of Config")
+	_, err = src.Refresh(t.Context())
+	require.Error(t, err)
+	_, err = src.TokenContext(t.Context())
+	require.Error(t, err)
+}
+
+func TestTheLogTellsOfRenewalsWithoutSecrets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, new(pinteresttest.Handler))
+		var log lockedBuffer
+		l.conf.Logger = slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		src := l.conf.TokenSource(l.ctx, l.tok)
+		tok, err := src.Refresh(t.Context())
+		require.NoError(t, err)
+		l.fake.RevokeGrants()
+		_, err = src.Refresh(t.Context())
+		require.Error(t, err)
+		synctest.Wait()
+		assert.Contains(t, log.String(), `"msg":"pinterest: token renewed"`)
+		assert.Contains(t, log.String(), `"msg":"pinterest: token not renewed"`)
+		assert.Contains(t, log.String(), `"next_try_in":"never"`)
+		for _, secret := range []string{l.conf.ClientSecret, l.tok.AccessToken, l.tok.RefreshToken, tok.AccessToken, tok.RefreshToken} {
+			assert.NotContains(t, log.String(), secret)
+		}
+	})
+}
