@@ -133,14 +133,14 @@ func refusal(op string, resp *http.Response, body []byte, secrets redactor) *Err
 func publicResponse(resp *http.Response, secrets redactor) *http.Response {
 	public := *resp
 	public.Status = secrets.text(resp.Status)
-	public.Body = http.NoBody
+	public.Body, public.ContentLength, public.TransferEncoding = http.NoBody, 0, nil
 	public.Header = secrets.header(resp.Header)
 	public.Trailer = nil
 	if resp.Request != nil {
 		req := *resp.Request
 		req.Header = maps.Clone(req.Header)
 		req.Header.Del("Authorization")
-		req.Body, req.GetBody = http.NoBody, nil
+		req.Body, req.ContentLength, req.GetBody = http.NoBody, 0, nil
 		req.Response = nil
 		public.Request = &req
 	}

@@ -54,6 +54,9 @@ func GrantedScopes(t *oauth2.Token) []string {
 		return nil
 	}
 	scope, _ := t.Extra(extraScope).(string)
+	if scope == "" {
+		return nil
+	}
 	return strings.FieldsFunc(scope, func(r rune) bool { return r == ' ' || r == ',' })
 }
 

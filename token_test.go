@@ -1,0 +1,212 @@
+package pinterest_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/oauth2"
+
+	"github.com/go-pinterest/pinterest"
+	"github.com/go-pinterest/pinterest/pinteresttest"
+)
+
+func TestMarshalTokenKeepsWhatJSONLoses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := answering(http.StatusOK, goodAnswer)
+		tok, err := testConfig().Exchange(w.context(t.Context()), "code")
+		require.NoError(t, err)
+		data, err := pinterest.MarshalToken(tok)
+		require.NoError(t, err)
+		assert.Equal(t, `{"version":1,"access_token":"pina_new","token_type":"bearer","refresh_token":"pinr.new",`+
+			`"expiry":"2000-01-31T00:00:00Z","expires_in":2592000,"refresh_token_expires_at":951868800,`+
+			`"scope":"boards:read pins:read","environment":"production"}`, string(data))
+
+		back, err := pinterest.UnmarshalToken(data)
+		require.NoError(t, err)
+		assert.Equal(t, "pina_new", back.AccessToken)
+		assert.Equal(t, "pinr.new", back.RefreshToken)
+		assert.Equal(t, "Bearer", back.Type())
+		assert.True(t, tok.Expiry.Equal(back.Expiry))
+		assert.Equal(t, tok.ExpiresIn, back.ExpiresIn)
+		until, ok := pinterest.RefreshExpiry(back)
+		require.True(t, ok)
+		assert.True(t, until.Equal(time.Now().Add(60*day)))
+		assert.Equal(t, []string{"boards:read", "pins:read"}, pinterest.GrantedScopes(back))
+		again, err := pinterest.MarshalToken(back)
+		require.NoError(t, err)
+		assert.Equal(t, string(data), string(again))
+
+		// x/oauth2 reads it, too.
+		var std oauth2.Token
+		require.NoError(t, json.Unmarshal(data, &std))
+		assert.Equal(t, "pinr.new", std.RefreshToken)
+		assert.True(t, tok.Expiry.Equal(std.Expiry))
+	})
+}
+
+func TestUnmarshalTokenReadsTheJSONOfOAuth2(t *testing.T) {
+	for _, std := range []*oauth2.Token{
+		{AccessToken: "pina_x"},
+		{RefreshToken: "pinr.x"},
+		{AccessToken: "pina_x", RefreshToken: "pinr.x", TokenType: "bearer", Expiry: time.Now().Add(time.Hour).Round(0), ExpiresIn: 3600},
+	} {
+		tok, err := pinterest.UnmarshalToken([]byte(jsonOf(t, std)))
+		require.NoError(t, err)
+		assert.JSONEq(t, jsonOf(t, std), jsonOf(t, tok))
+		_, ok := pinterest.RefreshExpiry(tok)
+		assert.False(t, ok, "not known, and never guessed")
+		assert.Nil(t, pinterest.GrantedScopes(tok))
+	}
+}
+
+func TestADamagedRecordIsAnErrorThatHoldsNothingOfIt(t *testing.T) {
+	whole, err := pinterest.MarshalToken(&oauth2.Token{AccessToken: "pina_s3cret", RefreshToken: "pinr.s3cret", Expiry: time.Now()})
+	require.NoError(t, err)
+	damaged := []string{
+		"", " ", "null", "[]", "{}", `"pina_s3cret"`, "pina_s3cret", `{"version":1}`, string(whole) + "s3cret",
+		`{"access_token":["s3cret"]}`, `{"access_token":"x","expiry":"s3cret"}`, `{"version":"s3cret","access_token":"x"}`,
+		`{"access_token":"","refresh_token":"","expiry":"0001-01-01T00:00:00Z"}`,
+	}
+	for i := range len(whole) - 1 {
+		damaged = append(damaged, string(whole[:i+1]))
+	}
+	for _, data := range damaged {
+		_, err := pinterest.UnmarshalToken([]byte(data))
+		require.ErrorContains(t, err, "is damaged", data)
+		assert.NotContains(t, fmt.Sprintf("%+v %#v", err, err), "s3cret")
+	}
+}
+
+func TestARecordOfANewerVersionIsNotRead(t *testing.T) {
+	_, err := pinterest.UnmarshalToken([]byte(`{"version":2,"sealed":"x","access_token":["of another shape"]}`))
+	require.EqualError(t, err, "pinterest: the token record has version 2 and this program reads up to 1: update the program")
+}
+
+func TestAnEmptyTokenIsNotMarshalled(t *testing.T) {
+	for _, tok := range []*oauth2.Token{nil, {}, {TokenType: "bearer", Expiry: time.Now()}} {
+		_, err := pinterest.MarshalToken(tok)
+		require.EqualError(t, err, "pinterest: nothing to marshal: the token holds neither an access token nor a refresh token")
+	}
+}
+
+// A token that x/oauth2 retrieved by itself has Pinterest's fields in its Extra.
+func TestTheRefreshExpiryOfATokenThatOAuth2Retrieved(t *testing.T) {
+	expiry := time.Now().Add(20 * day) // it is ten days old
+	tok := (&oauth2.Token{AccessToken: "a", RefreshToken: "r", Expiry: expiry, ExpiresIn: 30 * 24 * 3600}).
+		WithExtra(map[string]any{"refresh_token_expires_in": float64(60 * 24 * 3600), "scope": "pins:read,boards:read"})
+	until, ok := pinterest.RefreshExpiry(tok)
+	require.True(t, ok)
+	assert.Equal(t, expiry.Add(30*day).Unix(), until.Unix())
+	assert.Equal(t, []string{"pins:read", "boards:read"}, pinterest.GrantedScopes(tok))
+
+	_, ok = pinterest.RefreshExpiry(nil)
+	assert.False(t, ok)
+	assert.Nil(t, pinterest.GrantedScopes(nil))
+}
+
+// Whatever is odd about an answer with an access token, the token is not lost.
+func TestOddAnswersGetTheirSaneReading(t *testing.T) {
+	const unknown = time.Duration(-1)
+	cases := []struct {
+		fields  string
+		expiry  time.Duration // from now; unknown: none
+		refresh time.Duration
+		token   string
+	}{
+		{`"refresh_token":"pinr.new","expires_in":2592000,"refresh_token_expires_in":5184000`, 30 * day, 60 * day, "pinr.new"},
+		{`"refresh_token":"pinr.new"`, unknown, unknown, "pinr.new"},
+		{`"refresh_token":"pinr.new","expires_in":0,"refresh_token_expires_in":0,"refresh_token_expires_at":0`, unknown, unknown, "pinr.new"},
+		{`"refresh_token":"pinr.new","expires_in":-5,"refresh_token_expires_in":-5,"refresh_token_expires_at":-5`, unknown, unknown, "pinr.new"},
+		{`"refresh_token":"pinr.new","expires_in":1e300,"refresh_token_expires_in":1e300,"refresh_token_expires_at":1e300`, math.MaxInt32 * time.Second, math.MaxInt32 * time.Second, "pinr.new"},
+		{`"refresh_token":"pinr.new","expires_in":"3600","refresh_token_expires_in":"7200"`, time.Hour, 2 * time.Hour, "pinr.new"},
+		{`"refresh_token":"pinr.new","expires_in":3600.9,"refresh_token_expires_in":7200.0`, time.Hour + 900*time.Millisecond, 2 * time.Hour, "pinr.new"},
+		{`"refresh_token":"pinr.new","expires_in":"soon","refresh_token_expires_in":{},"refresh_token_expires_at":[]`, unknown, unknown, "pinr.new"},
+		{`"refresh_token":"pinr.new","expires_in":"NaN","refresh_token_expires_at":"NaN"`, unknown, unknown, "pinr.new"},
+		{`"refresh_token":"pinr.new","expires_in":null,"refresh_token_expires_in":null,"scope":null,"token_type":null`, unknown, unknown, "pinr.new"},
+		{`"refresh_token":"pinr.new","expires_in":3600,"refresh_token_expires_in":1,"refresh_token_expires_at":946857600`, time.Hour, 2 * day, "pinr.new"},
+		{`"refresh_token":"pinr.new","response_type":"of_the_future","expires_in":3600`, time.Hour, unknown, "pinr.new"},
+		{`"refresh_token":"","expires_in":3600`, time.Hour, 50 * day, "pinr.old"},
+		{`"refresh_token":null,"expires_in":3600`, time.Hour, 50 * day, "pinr.old"},
+		{`"refresh_token":17,"expires_in":3600`, time.Hour, 50 * day, "pinr.old"},
+		{`"refresh_token":"with space\n","expires_in":3600`, time.Hour, 50 * day, "pinr.old"},
+		{`"expires_in":3600`, time.Hour, 50 * day, "pinr.old"},
+		{`"expires_in":3600,"refresh_token_expires_in":86400`, time.Hour, day, "pinr.old"},
+	}
+	for _, c := range cases {
+		t.Run(c.fields, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				old := (&oauth2.Token{RefreshToken: "pinr.old"}).WithExtra(map[string]any{
+					"refresh_token_expires_at": float64(time.Now().Add(50 * day).Unix()), "scope": "ads:read"})
+				w := answering(http.StatusOK, `{"access_token":"pina_new",`+c.fields+`}`)
+				tok, err := testConfig().TokenSource(w.context(t.Context()), old).TokenContext(t.Context())
+				require.NoError(t, err)
+				assert.Equal(t, "pina_new", tok.AccessToken)
+				assert.Equal(t, c.token, tok.RefreshToken)
+				assert.Equal(t, []string{"ads:read"}, pinterest.GrantedScopes(tok), "kept where the answer does not say")
+				if c.expiry == unknown {
+					assert.True(t, tok.Expiry.IsZero())
+				} else {
+					assert.Equal(t, time.Now().Add(c.expiry), tok.Expiry)
+				}
+				until, ok := pinterest.RefreshExpiry(tok)
+				assert.Equal(t, c.refresh != unknown, ok)
+				if ok {
+					assert.Equal(t, time.Now().Add(c.refresh).Unix(), until.Unix())
+				}
+				data, err := pinterest.MarshalToken(tok)
+				require.NoError(t, err)
+				back, err := pinterest.UnmarshalToken(data)
+				require.NoError(t, err)
+				assert.True(t, tok.Expiry.Equal(back.Expiry))
+			})
+		})
+	}
+}
+
+func TestTheExpiryOfARefreshTokenFollowsPinterestsClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, &pinteresttest.Handler{Skew: time.Hour})
+		tok, err := l.conf.TokenSource(l.ctx, l.tok).Refresh(t.Context())
+		require.NoError(t, err)
+		until, ok := pinterest.RefreshExpiry(tok)
+		require.True(t, ok)
+		assert.Equal(t, time.Now().Add(60*day+time.Hour).Unix(), until.Unix(), "what Pinterest says goes before what can be computed")
+	})
+}
+
+func FuzzAnswer(f *testing.F) {
+	f.Add(200, goodAnswer)
+	f.Add(200, `{"access_token":"x","expires_in":1e999,"refresh_token":"\u0000"}`)
+	f.Add(401, `{"code":283}`)
+	f.Add(200, "")
+	f.Fuzz(func(t *testing.T, status int, body string) {
+		if status < 200 || status > 599 {
+			return
+		}
+		w := answering(status, body)
+		conf := testConfig()
+		tok, err := conf.Exchange(w.context(t.Context()), "code")
+		if err != nil {
+			var e *pinterest.Error
+			require.ErrorAs(t, err, &e)
+			_ = e.Error()
+			return
+		}
+		require.NotEmpty(t, tok.AccessToken)
+		data, err := pinterest.MarshalToken(tok)
+		require.NoError(t, err)
+		_, err = pinterest.UnmarshalToken(data)
+		require.NoError(t, err)
+		_, err = conf.TokenSource(w.context(t.Context()), tok).Token()
+		if tok.Expiry.IsZero() || time.Until(tok.Expiry) > time.Minute {
+			require.NoError(t, err)
+		}
+	})
+}

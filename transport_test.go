@@ -1,0 +1,347 @@
+package pinterest_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/oauth2"
+
+	"github.com/go-pinterest/pinterest"
+	"github.com/go-pinterest/pinterest/pinteresttest"
+)
+
+const account = "https://api.pinterest.com/v5/user_account"
+
+func TestA401IsAnsweredByOneRenewalAndOneReplay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, &pinteresttest.Handler{StrictRotation: true, OldAccessDies: true})
+		client := pinterest.NewClient(l.ctx, l.conf.TokenSource(l.ctx, l.tok))
+		for i := range 10 { // as often as it happens
+			l.fake.ExpireAccess()
+			status, _ := call(t, client)
+			require.Equal(t, http.StatusOK, status)
+			assert.Equal(t, i+1, l.fake.Counts().Refresh)
+			assert.Equal(t, i+1, l.fake.Counts().Unauthorized)
+		}
+	})
+}
+
+func TestTheReplayCarriesTheSameRequest(t *testing.T) {
+	var api []sent
+	w := &wire{}
+	w.answer = func(r *http.Request) (*http.Response, error) {
+		if r.URL.Path == "/v5/oauth/token" {
+			return answer(http.StatusOK, goodAnswer), nil
+		}
+		api = append(api, w.requests()[len(w.requests())-1])
+		if len(api) == 1 {
+			return answer(http.StatusUnauthorized, `{"code":2,"message":"Authentication failed."}`), nil
+		}
+		return answer(http.StatusCreated, `{"id":"1"}`), nil
+	}
+	ctx := w.context(t.Context())
+	client := pinterest.NewClient(ctx, testConfig().TokenSource(ctx, &oauth2.Token{AccessToken: "pina_dead", RefreshToken: "pinr.x"}))
+	resp, err := client.Post("https://api.pinterest.com/v5/pins", "application/json", strings.NewReader(`{"title":"a pin"}`))
+	require.NoError(t, err)
+	assert.Equal(t, http.StatusCreated, resp.StatusCode)
+	require.Len(t, api, 2)
+	assert.Equal(t, "Bearer pina_dead", api[0].header.Get("Authorization"))
+	assert.Equal(t, "Bearer pina_new", api[1].header.Get("Authorization"))
+	for i := range api {
+		api[i].header.Del("Authorization")
+	}
+	assert.Equal(t, api[0], api[1])
+	assert.Equal(t, `{"title":"a pin"}`, api[1].body)
+}
+
+func TestARequestThatCannotBeReplayedGetsItsAnswerAndTheNextANewToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, &pinteresttest.Handler{StrictRotation: true})
+		client := pinterest.NewClient(l.ctx, l.conf.TokenSource(l.ctx, l.tok))
+		l.fake.ExpireAccess()
+		stream := struct{ io.Reader }{strings.NewReader("no GetBody")}
+		req, err := http.NewRequest(http.MethodGet, account, stream)
+		require.NoError(t, err)
+		resp, err := client.Do(req)
+		require.NoError(t, err)
+		assert.Equal(t, http.StatusUnauthorized, resp.StatusCode)
+		synctest.Wait()
+		status, _ := call(t, client)
+		assert.Equal(t, http.StatusOK, status)
+		assert.Equal(t, 1, l.fake.Counts().Refresh)
+	})
+}
+
+func TestWhatTheAPIFinallySaidReachesTheCaller(t *testing.T) {
+	const dead = `{"code":2,"message":"Authentication failed."}`
+	for name, token := range map[string]func() (*http.Response, error){
+		"the renewal is refused":     func() (*http.Response, error) { return answer(401, `{"code":283,"message":"Invalid"}`), nil },
+		"the renewal has no answer":  func() (*http.Response, error) { return nil, errors.New("no route to host") },
+		"the new token is no better": func() (*http.Response, error) { return answer(200, goodAnswer), nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := &wire{answer: func(r *http.Request) (*http.Response, error) {
+					if r.URL.Path == "/v5/oauth/token" {
+						return token()
+					}
+					return answer(http.StatusUnauthorized, dead), nil
+				}}
+				ctx := w.context(t.Context())
+				client := pinterest.NewClient(ctx, testConfig().TokenSource(ctx, &oauth2.Token{AccessToken: "pina_dead", RefreshToken: "pinr.x"}))
+				resp, err := client.Get(account)
+				require.NoError(t, err)
+				body, err := io.ReadAll(resp.Body)
+				require.NoError(t, err)
+				assert.Equal(t, http.StatusUnauthorized, resp.StatusCode)
+				assert.Equal(t, dead, string(body))
+			})
+		})
+	}
+}
+
+func TestATokenThatWasReplacedMeanwhileIsNotRenewedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, &pinteresttest.Handler{StrictRotation: true, Latency: time.Second})
+		client := pinterest.NewClient(l.ctx, l.conf.TokenSource(l.ctx, l.tok))
+		l.fake.ExpireAccess()
+		var wg sync.WaitGroup
+		for i := range 100 {
+			wg.Go(func() {
+				time.Sleep(time.Duration(i) * 25 * time.Millisecond) // their 401s come before, during and after the renewal
+				status, _ := call(t, client)
+				assert.Equal(t, http.StatusOK, status)
+			})
+		}
+		wg.Wait()
+		assert.Equal(t, 1, l.fake.Counts().Refresh)
+	})
+}
+
+func TestAnEndpointThatAlwaysAnswers401DoesNotCostARenewalPerRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, &pinteresttest.Handler{StrictRotation: true})
+		l.tok = l.fake.Login(pinterest.ScopeBoardsRead) // the account needs another scope, which Pinterest answers 401
+		client := pinterest.NewClient(l.ctx, l.conf.TokenSource(l.ctx, l.tok))
+		for range 3600 { // for an hour
+			var wg sync.WaitGroup
+			for range 3 {
+				wg.Go(func() {
+					status, _ := call(t, client)
+					assert.Equal(t, http.StatusUnauthorized, status)
+				})
+			}
+			resp, err := client.Get("https://api.pinterest.com/v5/boards") // another endpoint is content all the while
+			require.NoError(t, err)
+			require.Equal(t, http.StatusOK, resp.StatusCode)
+			resp.Body.Close()
+			wg.Wait()
+			time.Sleep(time.Second)
+		}
+		assert.Less(t, l.fake.Counts().Refresh, 10)
+	})
+}
+
+func TestRequestsToOtherHostsPassThroughUntouched(t *testing.T) {
+	for target, token := range map[string]bool{
+		"https://api.pinterest.com/v5/pins":             true,
+		"https://API.Pinterest.com/v5/pins":             true,
+		"https://api.pinterest.com:443/v5/pins":         true,
+		"https://api.pinterest.com:8443/v5/pins":        false,
+		"http://api.pinterest.com/v5/pins":              false,
+		"https://api-sandbox.pinterest.com/v5/pins":     false,
+		"https://www.pinterest.com/":                    false,
+		"https://pinterest-media.s3.amazonaws.com/":     false,
+		"https://api.pinterest.com.example.com/v5/pins": false,
+		"https://example.com/api.pinterest.com":         false,
+		"https://api.pinterest.com@example.com/v5/pins": false,
+	} {
+		t.Run(target, func(t *testing.T) {
+			var got *http.Request
+			base := roundTripper(func(r *http.Request) (*http.Response, error) {
+				got = r
+				return answer(http.StatusOK, ""), nil
+			})
+			tr := &pinterest.Transport{Base: base, Source: testConfig().TokenSource(t.Context(), &oauth2.Token{AccessToken: "pina_x"})}
+			req, err := http.NewRequest(http.MethodPut, target, nil)
+			require.NoError(t, err)
+			_, err = tr.RoundTrip(req)
+			require.NoError(t, err)
+			if token {
+				assert.Equal(t, "Bearer pina_x", got.Header.Get("Authorization"))
+			} else {
+				assert.Same(t, req, got)
+				assert.Empty(t, req.Header)
+			}
+		})
+	}
+}
+
+func TestAnotherHostCostsNoToken(t *testing.T) {
+	base := roundTripper(func(*http.Request) (*http.Response, error) { return answer(http.StatusUnauthorized, ""), nil })
+	w := answering(200, goodAnswer)
+	tr := &pinterest.Transport{Base: base, Source: testConfig().TokenSource(w.context(t.Context()), expiredToken())}
+	req, _ := http.NewRequest(http.MethodGet, "https://example.com/", nil)
+	resp, err := tr.RoundTrip(req)
+	require.NoError(t, err)
+	assert.Equal(t, http.StatusUnauthorized, resp.StatusCode)
+	assert.Empty(t, w.requests())
+}
+
+func TestHostsNameWhoGetsTheToken(t *testing.T) {
+	cases := []struct {
+		hosts  []string
+		target string
+		token  bool
+	}{
+		{[]string{"example.com"}, "https://example.com/", true},
+		{[]string{"example.com"}, "https://EXAMPLE.com:8443/", true},
+		{[]string{"example.com"}, "http://example.com/", false},
+		{[]string{"example.com"}, "https://sub.example.com/", false},
+		{[]string{"example.com:443"}, "https://example.com/", true},
+		{[]string{"example.com:443"}, "https://example.com:8443/", false},
+		{[]string{"a.example", "b.example"}, "https://b.example/", true},
+		{[]string{"localhost:8080"}, "http://localhost:8080/", true},
+		{[]string{"localhost:8080"}, "http://localhost:8081/", false},
+		{[]string{"127.0.0.1"}, "http://127.0.0.1:9999/", true},
+		{[]string{"::1"}, "http://[::1]:9999/", true},
+		{[]string{"[::1]:80"}, "http://[::1]/", true},
+		{[]string{}, "https://api.pinterest.com/", false},
+		{[]string{""}, "https://api.pinterest.com/", false},
+	}
+	for _, c := range cases {
+		var got http.Header
+		base := roundTripper(func(r *http.Request) (*http.Response, error) {
+			got = r.Header
+			return answer(http.StatusOK, ""), nil
+		})
+		tr := &pinterest.Transport{Base: base, Hosts: c.hosts, Source: testConfig().TokenSource(t.Context(), &oauth2.Token{AccessToken: "pina_x"})}
+		req, err := http.NewRequest(http.MethodGet, c.target, nil)
+		require.NoError(t, err)
+		_, err = tr.RoundTrip(req)
+		require.NoError(t, err)
+		assert.Equal(t, c.token, got.Get("Authorization") != "", "%v %s", c.hosts, c.target)
+	}
+}
+
+// Over real sockets: the API redirects to storage, as it does for media.
+func TestARedirectCarriesTheTokenNowhereElse(t *testing.T) {
+	var leaked http.Header
+	storage := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { leaked = r.Header.Clone() }))
+	defer storage.Close()
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if assert.Equal(t, "Bearer pina_x", r.Header.Get("Authorization")) {
+			http.Redirect(w, r, storage.URL+"/upload", http.StatusTemporaryRedirect)
+		}
+	}))
+	defer api.Close()
+	conf := testConfig()
+	conf.Endpoint.TokenURL = api.URL + "/v5/oauth/token"
+	client := conf.Client(t.Context(), &oauth2.Token{AccessToken: "pina_x"})
+	resp, err := client.Get(api.URL + "/v5/media")
+	require.NoError(t, err)
+	resp.Body.Close()
+	require.NotNil(t, leaked)
+	assert.NotContains(t, leaked, "Authorization")
+}
+
+func TestTransportKeepsTheContractOfRoundTripper(t *testing.T) {
+	t.Run("the request is not modified", func(t *testing.T) {
+		base := roundTripper(func(r *http.Request) (*http.Response, error) {
+			r.Header.Add("X-Base", "adds to its own copy")
+			r.Header.Set("Accept", "nothing")
+			return answer(http.StatusOK, ""), nil
+		})
+		tr := &pinterest.Transport{Base: base, Source: testConfig().TokenSource(t.Context(), &oauth2.Token{AccessToken: "pina_x"})}
+		req, err := http.NewRequest(http.MethodGet, account, nil)
+		require.NoError(t, err)
+		req.Header.Set("Accept", "application/json")
+		_, err = tr.RoundTrip(req)
+		require.NoError(t, err)
+		assert.Equal(t, http.Header{"Accept": {"application/json"}}, req.Header)
+		req.Header = nil
+		_, err = tr.RoundTrip(req)
+		require.NoError(t, err)
+	})
+	t.Run("the body is closed when nothing is sent", func(t *testing.T) {
+		for name, src := range map[string]*pinterest.TokenSource{
+			"no source": nil,
+			"no token":  testConfig().TokenSource(t.Context(), nil),
+			"zero":      new(pinterest.TokenSource),
+		} {
+			body := &closeRecorder{Reader: strings.NewReader("body")}
+			req, err := http.NewRequest(http.MethodPost, account, body)
+			require.NoError(t, err)
+			_, err = (&pinterest.Transport{Source: src}).RoundTrip(req)
+			require.Error(t, err, name)
+			assert.True(t, body.closed, name)
+		}
+	})
+}
+
+func TestARequestWaitsForATokenNoLongerThanItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, &pinteresttest.Handler{Latency: 20 * time.Second})
+		client := pinterest.NewClient(l.ctx, l.conf.TokenSource(l.ctx, l.tok))
+		time.Sleep(31 * day)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, account, nil)
+		require.NoError(t, err)
+		start := time.Now()
+		_, err = client.Do(req)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Equal(t, time.Second, time.Since(start))
+		time.Sleep(20 * time.Second) // the renewal goes on, and a bubble must not end before it
+	})
+}
+
+func TestADeadGrantReachesTheCallerOfTheClient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, new(pinteresttest.Handler))
+		for kind, newClient := range clients {
+			client := newClient(l.ctx, l.conf.TokenSource(l.ctx, l.tok))
+			time.Sleep(100 * day)
+			_, err := client.Get(account)
+			require.ErrorIs(t, err, pinterest.ErrReauthorize, kind)
+			var r *oauth2.RetrieveError
+			require.ErrorAs(t, err, &r, kind)
+			assert.Equal(t, "invalid_grant", r.ErrorCode, kind)
+		}
+	})
+}
+
+func TestNewClientKeepsTheContextsClient(t *testing.T) {
+	jar := struct{ http.CookieJar }{}
+	redirect := errors.New("no redirects")
+	ctx := context.WithValue(t.Context(), oauth2.HTTPClient, &http.Client{
+		Jar: jar, Timeout: time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { return redirect },
+		Transport: answering(http.StatusOK, ""),
+	})
+	client := testConfig().Client(ctx, &oauth2.Token{AccessToken: "pina_x"})
+	assert.Equal(t, jar, client.Jar)
+	assert.Equal(t, time.Minute, client.Timeout)
+	assert.Equal(t, redirect, client.CheckRedirect(nil, nil))
+	assert.IsType(t, new(pinterest.Transport), client.Transport)
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+type closeRecorder struct {
+	io.Reader
+	closed bool
+}
+
+func (c *closeRecorder) Close() error { c.closed = true; return nil }
