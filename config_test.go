@@ -199,7 +199,7 @@ func TestBadInputIsRefusedBeforeAnyTraffic(t *testing.T) {
 		},
 		"an empty ClientID at a refresh": {
 			change:  func(c *pinterest.Config) { c.ClientID = "" },
-			do:      token(expiredToken()),
+			do:      firstToken(expiredToken()),
 			message: "pinterest: refresh: ClientID is empty: set it to the app id that Pinterest's developer page shows",
 			is:      pinterest.ErrClientRejected,
 		},
@@ -241,12 +241,12 @@ func TestBadInputIsRefusedBeforeAnyTraffic(t *testing.T) {
 			is:      pinterest.ErrClientRejected,
 		},
 		"an expired token with nothing to renew it by": {
-			do:      token(&oauth2.Token{AccessToken: "pina_x", Expiry: time.Now().Add(-time.Hour)}),
+			do:      firstToken(&oauth2.Token{AccessToken: "pina_x", Expiry: time.Now().Add(-time.Hour)}),
 			message: "pinterest: refresh: the token has no refresh token to renew it by: the user must authorize the app again",
 			is:      pinterest.ErrReauthorize,
 		},
 		"no token at all": {
-			do:      token(nil),
+			do:      firstToken(nil),
 			message: "pinterest: refresh: there is no token to begin with: the user must authorize the app first",
 			is:      pinterest.ErrReauthorize,
 		},
@@ -256,7 +256,7 @@ func TestBadInputIsRefusedBeforeAnyTraffic(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				return token(tok)(ctx, c)
+				return firstToken(tok)(ctx, c)
 			},
 			message: "pinterest: refresh: the token belongs to Pinterest's sandbox environment and Endpoint is production's: use the endpoint that issued it",
 			is:      pinterest.ErrClientRejected,
@@ -313,7 +313,7 @@ func exchange(code string) func(context.Context, *pinterest.Config) error {
 	}
 }
 
-func token(t *oauth2.Token) func(context.Context, *pinterest.Config) error {
+func firstToken(t *oauth2.Token) func(context.Context, *pinterest.Config) error {
 	return func(ctx context.Context, c *pinterest.Config) error {
 		_, err := c.TokenSource(ctx, t).Token()
 		return err

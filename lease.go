@@ -21,20 +21,20 @@ const reuseDelta = 10 * time.Second
 // lease is immutable. The times are of the wall clock, in Unix nanoseconds: a
 // laptop that slept must not send an expired token.
 type lease struct {
-	token          *oauth2.Token
-	header         string // the Authorization header's value
+	token          *oauth2.Token // as it is handed out while it is fresh
+	end            time.Time     // its true expiry
+	header         []string      // the Authorization header
 	stale, expired int64
-	ask            time.Time // the Expiry to hand it out with while it is fresh
 }
 
 // newLease takes t over.
 func (c *Config) newLease(t *oauth2.Token) *lease {
-	l := &lease{token: t, stale: never, expired: never, ask: t.Expiry}
+	l := &lease{token: t, end: t.Expiry, stale: never, expired: never}
 	if t.AccessToken == "" {
 		l.stale, l.expired = 0, 0
 		return l
 	}
-	l.header = t.Type() + " " + t.AccessToken
+	l.header = []string{t.Type() + " " + t.AccessToken}
 	if t.Expiry.IsZero() {
 		return l
 	}
@@ -57,23 +57,23 @@ func (c *Config) newLease(t *oauth2.Token) *lease {
 	if e, ok := t.Extra(extraExpiry).(*trueExpiry); ok {
 		e.stale, e.end = time.Unix(0, l.stale), t.Expiry
 	}
-	if ask := time.Unix(0, l.stale).Add(reuseDelta); ask.Before(t.Expiry) {
-		l.ask = ask
-	}
+	t.Expiry = l.askAgain(time.Unix(0, l.stale))
 	return l
 }
 
 // askAgain returns the Expiry to hand a token out with, so that a cache of
-// x/oauth2 asks again in time: when the token becomes stale, and while it is,
-// every second, as the next one can be there any moment. It is never later
-// than the true expiry.
-func (l *lease) askAgain(now time.Time) time.Time {
-	if now.UnixNano() < l.stale {
-		return l.ask
+// x/oauth2 asks for the next one at the given time. It is never later than the
+// true expiry.
+func (l *lease) askAgain(at time.Time) time.Time {
+	if ask := at.Round(0).Add(reuseDelta); ask.Before(l.end) {
+		return ask
 	}
-	ask := now.Round(0).Add(reuseDelta + time.Second)
-	if l.token.Expiry.Before(ask) {
-		return l.token.Expiry
-	}
-	return ask
+	return l.end
+}
+
+// exact returns a copy of the token with its true expiry.
+func (l *lease) exact() *oauth2.Token {
+	t := *l.token
+	t.Expiry = l.end
+	return &t
 }

@@ -249,7 +249,8 @@ func (s *snippet) parse(src string) (*ast.File, error) {
 
 func lineDirective(line int) string { return fmt.Sprintf("//line README.md:%d\n", line) }
 
-// assumedBy declares those of readmeAssumed whose names occur in the file.
+// assumedBy declares those of readmeAssumed whose names occur in the file and
+// that it does not declare at its top level.
 func assumedBy(file *ast.File) string {
 	used := map[string]bool{}
 	ast.Inspect(file, func(n ast.Node) bool {
@@ -258,6 +259,15 @@ func assumedBy(file *ast.File) string {
 		}
 		return true
 	})
+	for _, decl := range file.Decls {
+		if d, ok := decl.(*ast.GenDecl); ok && d.Tok == token.VAR {
+			for _, spec := range d.Specs {
+				for _, id := range spec.(*ast.ValueSpec).Names {
+					used[id.Name] = false
+				}
+			}
+		}
+	}
 	var decls strings.Builder
 	for name, typ := range readmeAssumed {
 		if used[name] {

@@ -96,7 +96,9 @@ func (s *TokenSource) Token() (*oauth2.Token, error) {
 		return nil, err
 	}
 	t := *l.token
-	t.Expiry = l.askAgain(now)
+	if now.UnixNano() >= l.stale { // the next one can be there any moment
+		t.Expiry = l.askAgain(now.Add(time.Second))
+	}
 	return &t, nil
 }
 
@@ -107,8 +109,7 @@ func (s *TokenSource) TokenContext(ctx context.Context) (*oauth2.Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := *l.token
-	return &t, nil
+	return l.exact(), nil
 }
 
 // Refresh renews the token now, however good it is, and returns the new one
@@ -122,8 +123,7 @@ func (s *TokenSource) Refresh(ctx context.Context) (*oauth2.Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := *l.token
-	return &t, nil
+	return l.exact(), nil
 }
 
 // get returns a lease that is good at the given time, which is now.
@@ -231,7 +231,7 @@ func (s *TokenSource) grant(old *lease) (*oauth2.Token, error) {
 	if old == nil {
 		return s.conf.refresh(ctx, nil)
 	}
-	return s.conf.refresh(ctx, old.token)
+	return s.conf.refresh(ctx, old.exact())
 }
 
 // save hands a new token to OnRefresh.
@@ -241,8 +241,7 @@ func (s *TokenSource) save(l *lease) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), saveTime)
 	defer cancel()
-	t := *l.token
-	return s.conf.OnRefresh(ctx, &t)
+	return s.conf.OnRefresh(ctx, l.exact())
 }
 
 // withheld is the error of a renewal that waits for a save.
@@ -334,7 +333,7 @@ func (s *TokenSource) log(f *flight, hold time.Duration) {
 	case f.err != nil:
 		logger.LogAttrs(s.ctx, slog.LevelWarn, "pinterest: token not renewed", op, slog.Any("error", f.err), retry)
 	case f.lease != f.old:
-		logger.LogAttrs(s.ctx, slog.LevelInfo, "pinterest: token renewed", op, slog.Time("expiry", f.lease.token.Expiry))
+		logger.LogAttrs(s.ctx, slog.LevelInfo, "pinterest: token renewed", op, slog.Time("expiry", f.lease.end))
 	default:
 		logger.LogAttrs(s.ctx, slog.LevelInfo, "pinterest: token saved", op)
 	}

@@ -140,24 +140,15 @@ func withPort(host, scheme string) string {
 	return host + ":443"
 }
 
-// authorized is a copy of a request and the header value that it carries more,
-// in one allocation.
-type authorized struct {
-	http.Request
-	value [1]string
-}
-
 // authorize returns a copy of req with l's token. The contract of RoundTripper
-// forbids to add it to req itself.
+// forbids to add it to req itself, and Base to write into the slices they share.
 func authorize(req *http.Request, l *lease) *http.Request {
-	a := new(authorized)
-	a.Request = *req
-	if a.Header = maps.Clone(req.Header); a.Header == nil {
-		a.Header = make(http.Header, 1)
+	r := *req
+	if r.Header = maps.Clone(req.Header); r.Header == nil {
+		r.Header = make(http.Header, 1)
 	}
-	a.value[0] = l.header
-	a.Header["Authorization"] = a.value[:]
-	return &a.Request
+	r.Header["Authorization"] = l.header
+	return &r
 }
 
 func closeBody(req *http.Request) {
