@@ -1,0 +1,151 @@
+package pinterest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"maps"
+	"slices"
+	"sync"
+)
+
+var errEmptyKey = errors.New("pinterest: the key is empty: name the account that the token belongs to")
+
+// NewMemoryStore returns a Store that keeps everything in this process's memory
+// and loses it when the process ends. It serves tests, and programs that can
+// ask their users to log in again.
+func NewMemoryStore() Store {
+	return &memoryStore{
+		values: make(map[string][]byte),
+		turns:  make(map[string]*turn),
+	}
+}
+
+type memoryStore struct {
+	mu     sync.Mutex // guards values, turns and every turn's users
+	values map[string][]byte
+	turns  map[string]*turn // of the keys that somebody has or waits for
+}
+
+// A turn is had by sending to slot and given up by receiving. It is a channel
+// because f may wait for the network, and those behind it must be able to leave
+// by their own contexts.
+type turn struct {
+	slot  chan struct{}
+	users int // who have it or wait for it
+}
+
+func (s *memoryStore) Load(ctx context.Context, key string) ([]byte, error) {
+	if err := ready(ctx, key); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	value, ok := s.values[key]
+	if !ok {
+		return nil, fmt.Errorf("pinterest: nothing is kept under %q: %w", key, fs.ErrNotExist)
+	}
+	return bytes.Clone(value), nil
+}
+
+func (s *memoryStore) Update(ctx context.Context, key string, f func(ctx context.Context, old []byte) ([]byte, error)) error {
+	if err := ready(ctx, key); err != nil {
+		return err
+	}
+	if err := s.take(ctx, key); err != nil {
+		return err
+	}
+	defer s.give(key)
+
+	s.mu.Lock()
+	old := bytes.Clone(s.values[key])
+	s.mu.Unlock()
+	value, err := f(ctx, old)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.values[key] = append([]byte{}, value...) // never nil, which would be nothing
+	s.mu.Unlock()
+	return nil
+}
+
+func (s *memoryStore) Delete(ctx context.Context, key string) error {
+	if err := ready(ctx, key); err != nil {
+		return err
+	}
+	if err := s.take(ctx, key); err != nil {
+		return err
+	}
+	defer s.give(key)
+
+	s.mu.Lock()
+	delete(s.values, key)
+	s.mu.Unlock()
+	return nil
+}
+
+func (s *memoryStore) Keys(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		if err := ctx.Err(); err != nil {
+			yield("", err)
+			return
+		}
+		s.mu.Lock()
+		keys := slices.Collect(maps.Keys(s.values))
+		s.mu.Unlock()
+		for _, key := range keys {
+			if !yield(key, nil) {
+				return
+			}
+		}
+	}
+}
+
+// take waits for key's turn.
+func (s *memoryStore) take(ctx context.Context, key string) error {
+	s.mu.Lock()
+	t := s.turns[key]
+	if t == nil {
+		t = &turn{slot: make(chan struct{}, 1)}
+		s.turns[key] = t
+	}
+	t.users++
+	s.mu.Unlock()
+
+	select {
+	case t.slot <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		s.leave(key, t)
+		return ctx.Err()
+	}
+}
+
+// give lets the next one have key's turn.
+func (s *memoryStore) give(key string) {
+	s.mu.Lock()
+	t := s.turns[key]
+	s.mu.Unlock()
+	<-t.slot
+	s.leave(key, t)
+}
+
+func (s *memoryStore) leave(key string, t *turn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t.users--
+	if t.users == 0 {
+		delete(s.turns, key)
+	}
+}
+
+func ready(ctx context.Context, key string) error {
+	if key == "" {
+		return errEmptyKey
+	}
+	return ctx.Err()
+}

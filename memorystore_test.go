@@ -1,0 +1,56 @@
+package pinterest
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestMemoryStoreWaitsUnderTheContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := NewMemoryStore()
+		go func() {
+			assert.NoError(t, s.Update(t.Context(), "key", func(context.Context, []byte) ([]byte, error) {
+				time.Sleep(time.Hour) // of the bubble's time: a slow token endpoint
+				return []byte("first"), nil
+			}))
+		}()
+		synctest.Wait()
+
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		require.ErrorIs(t, s.Delete(ctx, "key"), context.DeadlineExceeded)
+		require.Equal(t, time.Minute, time.Since(began))
+
+		require.NoError(t, s.Update(t.Context(), "key", func(_ context.Context, old []byte) ([]byte, error) {
+			assert.Equal(t, "first", string(old))
+			return []byte("second"), nil
+		}))
+		require.Equal(t, time.Hour, time.Since(began))
+	})
+}
+
+func TestMemoryStoreKeepsNoLockNobodyWants(t *testing.T) {
+	s := NewMemoryStore().(*memoryStore)
+	refused := errors.New("refused")
+	ctx, cancel := context.WithCancel(t.Context())
+	require.ErrorIs(t, s.Update(ctx, "key", func(context.Context, []byte) ([]byte, error) {
+		require.NoError(t, s.Update(ctx, "other", func(context.Context, []byte) ([]byte, error) { return nil, nil }))
+		assert.Len(t, s.turns, 1)
+		cancel()
+		require.ErrorIs(t, s.Delete(ctx, "key"), context.Canceled)
+		return nil, refused
+	}), refused)
+	require.Panics(t, func() {
+		_ = s.Update(t.Context(), "key", func(context.Context, []byte) ([]byte, error) { panic("f panics") })
+	})
+	require.NoError(t, s.Delete(t.Context(), "other"))
+	require.Empty(t, s.turns)
+	require.Empty(t, s.values)
+}
