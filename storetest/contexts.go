@@ -1,0 +1,105 @@
+package storetest
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-pinterest/pinterest"
+)
+
+func testContextOver(t *testing.T, s pinterest.Store) {
+	keep(t, s, "key", "value")
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+
+	_, err := s.Load(ctx, "key")
+	require.ErrorIs(t, err, context.Canceled, "Load")
+	for range 20 { // a lock that is free must not win by chance
+		require.ErrorIs(t, s.Update(ctx, "key", func(context.Context, []byte) ([]byte, error) {
+			assertNever(t, "f runs though the context is over")
+			return nil, nil
+		}), context.Canceled, "Update")
+		require.ErrorIs(t, s.Delete(ctx, "key"), context.Canceled, "Delete")
+	}
+	require.Equal(t, "value", kept(t, s, "key"))
+
+	n := 0
+	for key, err := range s.Keys(ctx) {
+		n++
+		require.ErrorIs(t, err, context.Canceled, "Keys")
+		require.Empty(t, key)
+	}
+	require.Equal(t, 1, n, "an error ends the sequence")
+}
+
+func testWaiterLeaves(t *testing.T, s pinterest.Store) {
+	keep(t, s, "key", "0")
+	h := hold(t, patient(t), s, "key")
+
+	// Ten wait; half of them may leave.
+	ctx, cancel := context.WithCancel(patient(t))
+	left, stayed := make(chan error, 5), make(chan error, 5)
+	for range 5 {
+		go func() {
+			left <- s.Update(ctx, "key", func(context.Context, []byte) ([]byte, error) {
+				assertNever(t, "f runs for a waiter that has left")
+				return nil, errRefused
+			})
+		}()
+		go func() {
+			stayed <- s.Update(patient(t), "key", func(_ context.Context, old []byte) ([]byte, error) { return increment(old) })
+		}()
+	}
+	requireHeld(t, s, "key") // by now they stand in line
+	cancel()
+	for range 5 {
+		require.ErrorIs(t, receive(t, left, "a waiter whose context is over"), context.Canceled)
+	}
+	select {
+	case err := <-stayed:
+		require.FailNow(t, "a waiter got in while another was inside, or gave up", "%v", err)
+	default:
+	}
+	require.NoError(t, h.release(t, "10", nil))
+	for range 5 {
+		require.NoError(t, receive(t, stayed, "a waiter whose turn it is"))
+	}
+	require.Equal(t, "15", kept(t, s, "key"))
+}
+
+type contextKey struct{}
+
+func testContextOfF(t *testing.T, s pinterest.Store) {
+	ctx, cancel := context.WithCancel(context.WithValue(patient(t), contextKey{}, "value"))
+	defer cancel()
+	h := hold(t, ctx, s, "key")
+	require.Equal(t, "value", h.ctx.Value(contextKey{}))
+	require.NoError(t, h.ctx.Err())
+	cancel()
+	receive(t, h.ctx.Done(), "f's context to end with the caller's")
+	require.ErrorIs(t, h.release(t, "", h.ctx.Err()), context.Canceled)
+
+	// The lock was not left behind.
+	keep(t, s, "key", "value")
+}
+
+func testContextEndsInside(t *testing.T, s pinterest.Store) {
+	keep(t, s, "key", "before")
+	ctx, cancel := context.WithCancel(context.Background())
+	h := hold(t, ctx, s, "key")
+	cancel()
+	receive(t, h.ctx.Done(), "f's context to end with the caller's")
+	requireHeld(t, s, "key")
+	require.Equal(t, "before", kept(t, s, "key"))
+	require.NoError(t, h.release(t, "a new refresh token", nil))
+	require.Equal(t, "a new refresh token", kept(t, s, "key"))
+
+	require.NoError(t, s.Update(patient(t), "key", func(_ context.Context, old []byte) ([]byte, error) {
+		assert.Equal(t, "a new refresh token", string(old))
+		return []byte("newer"), nil
+	}))
+	require.Equal(t, "newer", kept(t, s, "key"))
+}

@@ -1,0 +1,202 @@
+// Package storetest tells whether a [pinterest.Store] keeps its contract.
+//
+// A store that lives in one process is checked by one call:
+//
+//	func TestMyStore(t *testing.T) {
+//		storetest.TestStore(t, func(t *testing.T) pinterest.Store {
+//			return mystore.New()
+//		})
+//	}
+//
+// A store that processes share, or that outlives them, is checked by
+// [TestSharedStore], which does the same and then lets several processes meet
+// in it, and kills some. It makes them of the running test binary: there is
+// nothing else to set up.
+package storetest
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-pinterest/pinterest"
+)
+
+// TestStore checks all that can be seen from within one process. It calls open
+// for every behaviour it checks; each call must return a new and empty store,
+// and may use t.Cleanup to be rid of it.
+//
+// To run one check alone, name it: go test -run 'TestMyStore/a_panic'.
+func TestStore(t *testing.T, open func(t *testing.T) pinterest.Store) {
+	t.Helper()
+	testStore(t, open, false)
+}
+
+func testStore(t *testing.T, open func(t *testing.T) pinterest.Store, oneAtATime bool) {
+	t.Helper()
+	for _, c := range checks {
+		if c.parallelKeys && oneAtATime {
+			continue
+		}
+		t.Run(c.behaviour, func(t *testing.T) { c.run(t, open(t)) })
+	}
+}
+
+// A check is a behaviour every store must show, and what shows it.
+type check struct {
+	behaviour    string
+	run          func(t *testing.T, s pinterest.Store)
+	parallelKeys bool // shown only by a store that locks key by key
+}
+
+var checks = []check{
+	{behaviour: "a missing key is fs.ErrNotExist", run: testMissing},
+	{behaviour: "an Update keeps what f returns", run: testUpdate},
+	{behaviour: "an empty value is not a missing one", run: testEmptyValue},
+	{behaviour: "values of any bytes and size are kept", run: testValues},
+	{behaviour: "an error of f changes nothing and comes back", run: testError},
+	{behaviour: "a panic of f leaves no lock", run: testPanic},
+	{behaviour: "slices belong to their receivers", run: testOwnership},
+
+	{behaviour: "an empty key is refused", run: testEmptyKey},
+	{behaviour: "odd keys are kept apart", run: testOddKeys},
+	{behaviour: "a thousand keys are kept", run: testManyKeys},
+	{behaviour: "Keys is at home in a changing store", run: testKeysDuringChanges},
+	{behaviour: "Keys lets its loop use the store", run: testKeysLoop},
+	{behaviour: "Keys can be left early", run: testKeysBreak},
+
+	{behaviour: "Updates of one key exclude each other", run: testExclusion},
+	{behaviour: "Updates of different keys do not wait for each other", run: testIndependence, parallelKeys: true},
+	{behaviour: "a Load does not wait for an Update", run: testLoadDuringUpdate},
+	{behaviour: "a Load sees whole values", run: testWholeValues},
+	{behaviour: "a Delete is final", run: testDelete},
+	{behaviour: "a Delete waits for its turn", run: testDeleteWaits},
+	{behaviour: "Deletes and Updates mix", run: testDeleteDuringUpdates},
+
+	{behaviour: "a context that is over begins nothing", run: testContextOver},
+	{behaviour: "a waiter leaves with its context", run: testWaiterLeaves},
+	{behaviour: "f's context comes from the caller's", run: testContextOfF},
+	{behaviour: "a context that ends while f runs lets nobody in and loses nothing", run: testContextEndsInside},
+}
+
+// patience bounds every wait for something that must happen.
+var patience = 20 * time.Second
+
+// glimpse bounds every wait for something that must not happen: it is how long
+// somebody is watched standing before a lock.
+const glimpse = 100 * time.Millisecond
+
+var errRefused = errors.New("storetest: f refuses")
+
+// patient returns a context that no correct store outlives, so that one that
+// waits for ever fails its check and not the whole run.
+func patient(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// receive returns what c brings, and fails the test if it brings nothing.
+func receive[T any](t *testing.T, c <-chan T, what string) T {
+	t.Helper()
+	select {
+	case v := <-c:
+		return v
+	case <-time.After(patience):
+		require.FailNow(t, "waited in vain for "+what)
+		panic("unreachable")
+	}
+}
+
+// keep puts value under key.
+func keep(t *testing.T, s pinterest.Store, key, value string) {
+	t.Helper()
+	require.NoError(t, s.Update(patient(t), key, returning(value)), "Update of %.50q", key)
+}
+
+// kept returns what is under key.
+func kept(t *testing.T, s pinterest.Store, key string) string {
+	t.Helper()
+	value, err := s.Load(patient(t), key)
+	require.NoError(t, err, "Load of %.50q", key)
+	return string(value)
+}
+
+// returning is an f that returns value whatever there was.
+func returning(value string) func(context.Context, []byte) ([]byte, error) {
+	return func(context.Context, []byte) ([]byte, error) { return []byte(value), nil }
+}
+
+// allKeys returns what Keys yields.
+func allKeys(t *testing.T, s pinterest.Store) []string {
+	t.Helper()
+	var keys []string
+	for key, err := range s.Keys(patient(t)) {
+		require.NoError(t, err)
+		keys = append(keys, key)
+	}
+	return keys
+}
+
+// A holder is an Update that stays in f until it is told to leave.
+type holder struct {
+	ctx   context.Context // f's
+	leave chan outcome
+	done  chan error // what Update returned
+}
+
+type outcome struct {
+	value string
+	err   error
+}
+
+// hold begins an Update of key and returns when it is inside f.
+func hold(t *testing.T, ctx context.Context, s pinterest.Store, key string) *holder {
+	t.Helper()
+	h := &holder{leave: make(chan outcome, 2), done: make(chan error, 1)}
+	inside := make(chan struct{}, 1)
+	go func() {
+		h.done <- s.Update(ctx, key, func(ctx context.Context, _ []byte) ([]byte, error) {
+			h.ctx = ctx
+			inside <- struct{}{}
+			o := <-h.leave
+			return []byte(o.value), o.err
+		})
+	}()
+	t.Cleanup(func() { // of a check that failed before it let go
+		select {
+		case h.leave <- outcome{err: errRefused}:
+		default:
+		}
+	})
+	select {
+	case <-inside:
+	case err := <-h.done:
+		require.FailNow(t, "Update returned before it ran f", "%v", err)
+	case <-time.After(patience):
+		require.FailNow(t, "Update does not run f, though nobody else is inside")
+	}
+	return h
+}
+
+// release lets f return and says what Update made of it.
+func (h *holder) release(t *testing.T, value string, err error) error {
+	t.Helper()
+	h.leave <- outcome{value, err}
+	return receive(t, h.done, "the Update whose f has returned")
+}
+
+// requireHeld shows that nobody gets into an Update of key.
+func requireHeld(t *testing.T, s pinterest.Store, key string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), glimpse)
+	defer cancel()
+	err := s.Update(ctx, key, func(context.Context, []byte) ([]byte, error) {
+		assertNever(t, "two Updates of one key run at once")
+		return nil, errRefused
+	})
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+}
