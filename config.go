@@ -194,6 +194,12 @@ func (c *Config) environment() string {
 	return ""
 }
 
+// issued reports whether t can be of the environment that c speaks to.
+func (c *Config) issued(t *oauth2.Token) bool {
+	from, to := environment(t), c.environment()
+	return from == "" || to == "" || from == to
+}
+
 // check returns what keeps c from sending any token request.
 func (c *Config) check() error {
 	if c.ClientID == "" {

@@ -34,8 +34,8 @@ func (c *Config) refresh(ctx context.Context, t *oauth2.Token) (*oauth2.Token, e
 	if t.RefreshToken == "" {
 		return nil, &Error{Op: opRefresh, Err: &decided{"the token has no refresh token to renew it by: the user must authorize the app again", ErrReauthorize}}
 	}
-	if from, to := environment(t), c.environment(); from != "" && to != "" && from != to {
-		return nil, &Error{Op: opRefresh, Err: misconfigured(fmt.Sprintf("the token belongs to Pinterest's %s environment and Endpoint is %s's: use the endpoint that issued it", from, to))}
+	if !c.issued(t) {
+		return nil, &Error{Op: opRefresh, Err: misconfigured(fmt.Sprintf("the token belongs to Pinterest's %s environment and Endpoint is %s's: use the endpoint that issued it", environment(t), c.environment()))}
 	}
 	v := url.Values{"refresh_token": {t.RefreshToken}}
 	c.RefreshOn.ask(grantRefreshToken, v)
@@ -76,11 +76,7 @@ func (c *Config) retrieve(ctx context.Context, op string, v url.Values, old *oau
 		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
 			return nil, err
 		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if pause(ctx, wait) != nil {
 			return nil, err
 		}
 	}
@@ -98,14 +94,23 @@ func harmless(op string, err *Error) bool {
 
 // attempt sends one token request and reads the answer.
 func (c *Config) attempt(ctx context.Context, op string, v url.Values) (map[string]any, *Error) {
-	if op != opExchange {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, attemptTime)
-		defer cancel()
-	}
 	to, err := c.tokenURL()
 	if err != nil {
 		return nil, &Error{Op: op, Err: err}
+	}
+	if op != opExchange {
+		// A renewal that has begun is not given up if the store's lock is lost
+		// meanwhile: the answer may still be saved, and is lost otherwise.
+		if err := ctx.Err(); err != nil {
+			return nil, &Error{Op: op, Err: err}
+		}
+		deadline := time.Now().Add(attemptTime)
+		if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
+			deadline = d
+		}
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(context.WithoutCancel(ctx), deadline)
+		defer cancel()
 	}
 	req, fail := c.newRequest(ctx, op, to, v)
 	if fail != nil {

@@ -30,7 +30,7 @@ type lease struct {
 // newLease takes t over.
 func (c *Config) newLease(t *oauth2.Token) *lease {
 	l := &lease{token: t, end: t.Expiry, stale: never, expired: never}
-	if t.AccessToken == "" {
+	if t.AccessToken == "" || !c.issued(t) {
 		l.stale, l.expired = 0, 0
 		return l
 	}

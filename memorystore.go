@@ -3,7 +3,6 @@ package pinterest
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"iter"
@@ -11,8 +10,6 @@ import (
 	"slices"
 	"sync"
 )
-
-var errEmptyKey = errors.New("pinterest: the key is empty: name the account that the token belongs to")
 
 // NewMemoryStore returns a Store that keeps everything in this process's memory
 // and loses it when the process ends. It serves tests, and programs that can
@@ -145,7 +142,7 @@ func (s *memoryStore) leave(key string, t *turn) {
 
 func ready(ctx context.Context, key string) error {
 	if key == "" {
-		return errEmptyKey
+		return fmt.Errorf("pinterest: %w", errEmptyKey)
 	}
 	return ctx.Err()
 }

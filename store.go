@@ -2,7 +2,12 @@ package pinterest
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 	"iter"
+
+	"golang.org/x/oauth2"
 )
 
 // A Store keeps small values, tokens for one, under keys, for all the processes
@@ -64,3 +69,74 @@ type Store interface {
 	// empty key, and ends the sequence.
 	Keys(ctx context.Context) iter.Seq2[string, error]
 }
+
+// LoadToken returns the token kept under key. If there is none the error is
+// both [fs.ErrNotExist] and [ErrReauthorize].
+func LoadToken(ctx context.Context, s Store, key string) (*oauth2.Token, error) {
+	if err := checkPlace(s, key); err != nil {
+		return nil, err
+	}
+	data, err := s.Load(ctx, key)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("pinterest: loading the token of key %q: %w", key, err)
+	}
+	t, err := readRecord(key, data)
+	if err != nil {
+		return nil, fmt.Errorf("pinterest: %w", err)
+	}
+	return t, nil
+}
+
+// SaveToken keeps t under key, where sources in every process that shares the
+// store find it: this is what to do with the token of a login. It waits for a
+// renewal of key's token that is under way.
+func SaveToken(ctx context.Context, s Store, key string, t *oauth2.Token) error {
+	if err := checkPlace(s, key); err != nil {
+		return err
+	}
+	data, err := MarshalToken(t)
+	if err != nil {
+		return err
+	}
+	err = s.Update(ctx, key, func(context.Context, []byte) ([]byte, error) { return data, nil })
+	if err != nil {
+		return fmt.Errorf("pinterest: saving the token of key %q: %w", key, err)
+	}
+	return nil
+}
+
+func checkPlace(s Store, key string) error {
+	switch {
+	case s == nil:
+		return fmt.Errorf("pinterest: %w", errNoStore)
+	case key == "":
+		return fmt.Errorf("pinterest: %w", errEmptyKey)
+	}
+	return nil
+}
+
+var (
+	errNoStore  = errors.New("the Store is nil: make one, such as NewMemoryStore()")
+	errEmptyKey = errors.New("the key is empty: name the account that the token belongs to")
+)
+
+// readRecord reads what a store holds under key, nil if that is nothing.
+func readRecord(key string, data []byte) (*oauth2.Token, error) {
+	if data == nil {
+		return nil, &nothingKept{key}
+	}
+	t, err := unmarshalToken(data)
+	if err != nil {
+		return nil, fmt.Errorf("the record under key %q: %w", key, err)
+	}
+	return t, nil
+}
+
+// nothingKept is the error of a key that holds nothing.
+type nothingKept struct{ key string }
+
+func (e *nothingKept) Error() string {
+	return fmt.Sprintf("no token is kept under key %q: send the user to Config.AuthCodeURL and keep the token of Config.Exchange by SaveToken", e.key)
+}
+
+func (e *nothingKept) Unwrap() []error { return []error{fs.ErrNotExist, ErrReauthorize} }

@@ -111,18 +111,26 @@ func MarshalToken(t *oauth2.Token) ([]byte, error) {
 // [oauth2.Token]. A record that is damaged, or that a newer version of this
 // package wrote, is an error, which holds nothing of the record.
 func UnmarshalToken(data []byte) (*oauth2.Token, error) {
+	t, err := unmarshalToken(data)
+	if err != nil {
+		return nil, fmt.Errorf("pinterest: the token record: %w", err)
+	}
+	return t, nil
+}
+
+func unmarshalToken(data []byte) (*oauth2.Token, error) {
 	var r record
 	var v struct {
 		Version int `json:"version"`
 	}
 	if json.Unmarshal(data, &v) == nil && v.Version > recordVersion {
-		return nil, fmt.Errorf("pinterest: the token record has version %d and this program reads up to %d: update the program", v.Version, recordVersion)
+		return nil, fmt.Errorf("it has version %d and this program reads up to %d: update the program", v.Version, recordVersion)
 	}
 	if json.Unmarshal(data, &r) != nil { // its error can hold pieces of the record
-		return nil, fmt.Errorf("pinterest: the token record (%d bytes) is damaged: it is not a token's JSON", len(data))
+		return nil, fmt.Errorf("it is damaged: these %d bytes are not a token's JSON", len(data))
 	}
 	if r.AccessToken == "" && r.RefreshToken == "" {
-		return nil, fmt.Errorf("pinterest: the token record (%d bytes) is damaged: it holds neither an access token nor a refresh token", len(data))
+		return nil, fmt.Errorf("it is damaged: these %d bytes hold neither an access token nor a refresh token", len(data))
 	}
 	t := &oauth2.Token{
 		AccessToken:  r.AccessToken,

@@ -79,14 +79,14 @@ func TestADamagedRecordIsAnErrorThatHoldsNothingOfIt(t *testing.T) {
 	}
 	for _, data := range damaged {
 		_, err := pinterest.UnmarshalToken([]byte(data))
-		require.ErrorContains(t, err, "is damaged", data)
+		require.ErrorContains(t, err, "it is damaged", data)
 		assert.NotContains(t, fmt.Sprintf("%+v %#v", err, err), "s3cret")
 	}
 }
 
 func TestARecordOfANewerVersionIsNotRead(t *testing.T) {
 	_, err := pinterest.UnmarshalToken([]byte(`{"version":2,"sealed":"x","access_token":["of another shape"]}`))
-	require.EqualError(t, err, "pinterest: the token record has version 2 and this program reads up to 1: update the program")
+	require.EqualError(t, err, "pinterest: the token record: it has version 2 and this program reads up to 1: update the program")
 }
 
 func TestAnEmptyTokenIsNotMarshalled(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 
 const (
 	renewalTime = time.Minute      // for one renewal, with all its tries
-	saveTime    = 30 * time.Second // for one call of OnRefresh
+	saveTime    = 30 * time.Second // for saving its token once
 )
 
 // A TokenSource hands out access tokens and renews them. It implements
@@ -34,33 +34,46 @@ const (
 // goroutines at once, and costs no goroutine and no timer while nothing is
 // being renewed or saved.
 type TokenSource struct {
-	conf *Config
-	ctx  context.Context // its values reach every renewal; its end only stops Token from waiting
-	op   string          // how a new token is had: opRefresh or opClientCredentials
-	host string          // of the token endpoint, with its port if it names one
+	conf  *Config
+	ctx   context.Context // its values reach every renewal; its end only stops Token from waiting
+	op    string          // how a new token is had: opRefresh or opClientCredentials
+	host  string          // of the token endpoint, with its port if it names one
+	store Store           // where the token is kept, under key; nil: in current alone
+	key   string
 
 	current atomic.Pointer[lease]
-	nextTry atomic.Int64 // in Unix nanoseconds: no flight starts sooner; set under mu
+	nextTry atomic.Int64 // in Unix nanoseconds: no renewal is sent sooner; set under mu
 
 	mu           sync.Mutex  // guards what follows, and is never held while anything is waited for
 	flight       *flight     // the renewal under way
-	err          error       // why the last flight failed
-	failures     int         // flights that failed in a row
-	unsaved      bool        // OnRefresh has not taken the current token yet
-	again        *time.Timer // has it asked again
+	err          error       // why the last one failed
+	failures     int         // how many failed in a row
+	lookAgain    bool        // meanwhile a sibling may have put a better token into the store
+	unsaved      *unsaved    // what is still to be done to save the current token
+	again        *time.Timer // when that is tried again
 	patientUntil time.Time   // no 401 causes a renewal sooner
 	futile       int         // renewals in a row that a 401 caused and no accepted request justified
 }
 
 // A flight is one renewal and all who wait for it.
 type flight struct {
-	old *lease
-	why reason
+	old  *lease
+	why  reason
+	held error // if set, nothing may be sent now, for this reason: only look into the store
 
-	done    chan struct{} // closed when what follows is settled
-	lease   *lease        // what is handed out from now on, if err is nil
-	err     error         // why there is nothing new
-	unsaved error         // why lease is not saved
+	done      chan struct{} // closed when what follows is settled
+	lease     *lease        // what is current from now on
+	err       error         // why nothing came of it
+	renewed   bool          // lease is new from Pinterest
+	unsaved   *unsaved      // what is still to be done to save lease
+	storeDown bool          // err is the store's
+}
+
+// An unsaved is a renewed token's way to where it is kept, as far as it has come.
+type unsaved struct {
+	from *oauth2.Token // the token in the store that it is to replace
+	kept bool          // it is in the store; OnRefresh alone is still to be told
+	err  error         // why it got no further
 }
 
 // A reason is what a flight starts for.
@@ -70,7 +83,7 @@ const (
 	due      reason = iota // the token is stale, expired, or there is none
 	asked                  // by Refresh
 	rejected               // an API answered 401
-	unsaved                // the token is new and still has to be saved
+	saving                 // the token is new and still has to be saved
 )
 
 var closed = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
@@ -138,6 +151,9 @@ func (s *TokenSource) get(ctx context.Context, at time.Time) (*lease, error) {
 	return l, nil
 }
 
+// good reports whether a request can be sent with l now.
+func (l *lease) good() bool { return time.Now().UnixNano() < l.expired }
+
 // renewed waits for the lease that comes after old.
 func (s *TokenSource) renewed(ctx context.Context, old *lease, why reason) (*lease, error) {
 	if s.conf == nil {
@@ -178,81 +194,118 @@ func (f *flight) landed() bool {
 func (s *TokenSource) join(old *lease, why reason) *flight {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := time.Now()
-	switch cur := s.current.Load(); {
-	case cur != old:
+	cur, now := s.current.Load(), time.Now()
+	if cur != old {
 		return &flight{done: closed, lease: cur}
-	case s.flight != nil:
-		return s.flight
-	case why != unsaved && now.UnixNano() < s.nextTry.Load():
-		return &flight{done: closed, err: s.err}
-	case why == rejected && now.Before(s.patientUntil):
-		return &flight{done: closed, err: errPatient}
 	}
-	s.flight = &flight{old: old, why: why, done: make(chan struct{}), lease: old,
+	if s.flight != nil {
+		return s.flight
+	}
+	var held error
+	switch {
+	case why == saving:
+	case now.UnixNano() < s.nextTry.Load():
+		held = s.err
+	case why == rejected && now.Before(s.patientUntil):
+		held = errPatient
+	}
+	if held != nil && (s.store == nil || held == s.err && !s.lookAgain) {
+		return &flight{done: closed, lease: old, err: held}
+	}
+	s.flight = &flight{old: old, why: why, held: held, done: make(chan struct{}), lease: old,
 		err: &Error{Op: s.op, Err: errAbandoned}}
-	s.nextTry.Store(never) // until it lands; get then need not look
+	if s.unsaved != nil {
+		u := *s.unsaved
+		s.flight.unsaved = &u
+	}
+	if held == nil {
+		s.nextTry.Store(never) // until it lands; get then need not look
+	}
 	go s.fly(s.flight)
 	return s.flight
 }
 
-// fly renews and saves the token, in that order and each once: a flight that
-// finds the last token unsaved saves it first, and renews nothing if it cannot.
+// fly renews and saves the token. A flight that finds the last token unsaved
+// saves it first, and renews nothing if it cannot.
 func (s *TokenSource) fly(f *flight) {
 	defer s.land(f) // also if OnRefresh calls runtime.Goexit, as a failing test does
-	if s.isUnsaved() {
-		f.unsaved = errAbandoned
-		if f.unsaved = s.save(f.old); f.unsaved != nil {
-			f.err = s.withheld(f.unsaved)
+	if f.unsaved != nil {
+		if s.save(f); f.unsaved != nil {
+			f.err = s.withheld(f.unsaved.err)
 			return
 		}
-		if f.why == unsaved || f.why == due && time.Now().UnixNano() < f.old.stale {
+		if f.lease != f.old || f.why == due && time.Now().UnixNano() < f.old.stale {
 			f.err = nil
 			return
 		}
 	}
-	t, err := s.grant(f.old)
-	if err != nil {
-		f.err = err
+	if f.why == saving {
+		f.err = nil
 		return
 	}
-	f.lease, f.err = s.conf.newLease(t), nil
-	f.unsaved = errAbandoned
-	f.unsaved = s.save(f.lease)
+	if s.store != nil {
+		f.err = s.renewInStore(f)
+	} else {
+		f.err = s.renew(f)
+	}
+	if f.err == nil && f.unsaved != nil && f.unsaved.err == nil {
+		s.save(f)
+	}
+}
+
+// renew has Pinterest replace the token that f began with.
+func (s *TokenSource) renew(f *flight) error {
+	var old *oauth2.Token
+	if f.old != nil {
+		old = f.old.exact()
+	}
+	t, err := s.grant(context.WithoutCancel(s.ctx), old)
+	if err != nil {
+		return err
+	}
+	f.lease, f.renewed, f.unsaved = s.conf.newLease(t), true, new(unsaved)
+	return nil
 }
 
 // grant gets the token that comes after old from Pinterest.
-func (s *TokenSource) grant(old *lease) (*oauth2.Token, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), renewalTime)
+func (s *TokenSource) grant(ctx context.Context, old *oauth2.Token) (*oauth2.Token, error) {
+	ctx, cancel := context.WithTimeout(ctx, renewalTime)
 	defer cancel()
 	if s.op == opClientCredentials {
 		return s.conf.clientCredentials(ctx)
 	}
-	if old == nil {
-		return s.conf.refresh(ctx, nil)
-	}
-	return s.conf.refresh(ctx, old.exact())
+	return s.conf.refresh(ctx, old)
 }
 
-// save hands a new token to OnRefresh.
-func (s *TokenSource) save(l *lease) error {
-	if s.conf.OnRefresh == nil {
-		return nil
-	}
+// save takes f's lease to where it is kept, as far as it gets.
+func (s *TokenSource) save(f *flight) {
+	u := f.unsaved
+	u.err = errAbandoned // unless what follows returns
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), saveTime)
 	defer cancel()
-	return s.conf.OnRefresh(ctx, l.exact())
+	if s.store != nil && !u.kept {
+		newer, err := s.keep(ctx, f.lease, u.from)
+		if err != nil {
+			u.err = err
+			return
+		}
+		if newer != nil {
+			f.lease, f.unsaved = newer, nil
+			return
+		}
+		u.kept = true
+	}
+	if s.conf.OnRefresh != nil {
+		if u.err = s.conf.OnRefresh(ctx, f.lease.exact()); u.err != nil {
+			return
+		}
+	}
+	f.unsaved = nil
 }
 
 // withheld is the error of a renewal that waits for a save.
 func (s *TokenSource) withheld(cause error) error {
 	return &Error{Op: s.op, Err: fmt.Errorf("no renewal is sent before the last one's token is saved: %w", cause)}
-}
-
-func (s *TokenSource) isUnsaved() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.unsaved
 }
 
 // land makes a flight's outcome everybody's.
@@ -261,35 +314,39 @@ func (s *TokenSource) land(f *flight) {
 	var hold time.Duration
 	s.mu.Lock()
 	s.flight = nil
-	s.err, s.unsaved = f.err, f.unsaved != nil
-	if f.err == nil {
-		s.current.Store(f.lease)
-		if s.unsaved {
-			s.err = s.withheld(f.unsaved)
-		}
-		if f.why == rejected && f.lease != f.old {
-			s.futile++
-			s.patientUntil = time.Now().Add(backoff(s.futile, time.Minute, time.Hour))
-		}
-	}
-	s.failures++
-	switch {
-	case s.err == nil:
-		s.failures = 0
-		s.nextTry.Store(0)
-	case s.unsaved:
-		hold = holdBack(nil, s.failures)
-		s.nextTry.Store(time.Now().Add(hold).UnixNano())
-		if s.again != nil {
-			s.again.Stop()
-		}
-		s.again = time.AfterFunc(hold, func() { s.join(s.current.Load(), unsaved) })
-	default:
-		hold = holdBack(s.err, s.failures)
-		s.nextTry.Store(time.Now().Add(min(hold, century)).UnixNano())
+	s.current.Store(f.lease)
+	if f.held == nil || f.err == nil {
+		hold = s.settle(f)
 	}
 	s.mu.Unlock()
 	s.log(f, hold)
+}
+
+// settle decides when the next flight may start, and returns how long that is.
+func (s *TokenSource) settle(f *flight) (hold time.Duration) {
+	s.err, s.unsaved, s.lookAgain = f.err, f.unsaved, !f.storeDown
+	if f.why == rejected && f.renewed {
+		s.futile++
+		s.patientUntil = time.Now().Add(backoff(s.futile, time.Minute, time.Hour))
+	}
+	if s.again != nil {
+		s.again.Stop()
+	}
+	s.failures++
+	switch {
+	case s.unsaved != nil:
+		s.err, s.lookAgain = s.withheld(s.unsaved.err), false
+		hold = holdBack(nil, s.failures)
+		s.again = time.AfterFunc(hold, func() { s.join(s.current.Load(), saving) })
+	case s.err != nil:
+		hold = holdBack(s.err, s.failures)
+	default:
+		s.failures, s.again = 0, nil
+		s.nextTry.Store(0)
+		return 0
+	}
+	s.nextTry.Store(time.Now().Add(min(hold, century)).UnixNano())
+	return hold
 }
 
 // holdBack returns how long to send nothing after the nth failure in a row,
@@ -322,19 +379,33 @@ func (s *TokenSource) log(f *flight, hold time.Duration) {
 	if logger == nil {
 		return
 	}
-	retry := slog.Duration("next_try_in", hold)
-	if hold == never {
-		retry = slog.String("next_try_in", "never")
+	attrs := make([]slog.Attr, 0, 4)
+	attrs = append(attrs, slog.String("op", s.op))
+	if s.key != "" {
+		attrs = append(attrs, slog.String("key", s.key))
 	}
-	op := slog.String("op", s.op)
+	level, message := slog.LevelInfo, "pinterest: token renewed"
 	switch {
 	case f.unsaved != nil:
-		logger.LogAttrs(s.ctx, slog.LevelError, "pinterest: token renewed but not saved", op, slog.Any("error", f.unsaved), retry)
+		level, message = slog.LevelError, "pinterest: token renewed but not saved"
+		attrs = append(attrs, slog.Any("error", f.unsaved.err))
+	case f.err != nil && f.held != nil: // told when it came about
+		return
 	case f.err != nil:
-		logger.LogAttrs(s.ctx, slog.LevelWarn, "pinterest: token not renewed", op, slog.Any("error", f.err), retry)
+		level, message = slog.LevelWarn, "pinterest: token not renewed"
+		attrs = append(attrs, slog.Any("error", f.err))
+	case f.renewed:
+		attrs = append(attrs, slog.Time("expiry", f.lease.end))
 	case f.lease != f.old:
-		logger.LogAttrs(s.ctx, slog.LevelInfo, "pinterest: token renewed", op, slog.Time("expiry", f.lease.end))
+		level, message = slog.LevelDebug, "pinterest: token taken from the store"
+		attrs = append(attrs, slog.Time("expiry", f.lease.end))
 	default:
-		logger.LogAttrs(s.ctx, slog.LevelInfo, "pinterest: token saved", op)
+		message = "pinterest: token saved"
 	}
+	if hold == never {
+		attrs = append(attrs, slog.String("next_try_in", "never"))
+	} else if hold > 0 {
+		attrs = append(attrs, slog.Duration("next_try_in", hold))
+	}
+	logger.LogAttrs(s.ctx, level, message, attrs...)
 }

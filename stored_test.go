@@ -1,0 +1,504 @@
+package pinterest_test
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/oauth2"
+
+	"github.com/go-pinterest/pinterest"
+	"github.com/go-pinterest/pinterest/pinteresttest"
+)
+
+// A moodyStore is a memory store that can be told to fail, and counts.
+type moodyStore struct {
+	pinterest.Store
+	loads, updates atomic.Int32
+	failLoad       atomic.Pointer[error]
+	failSave       atomic.Pointer[error] // after f has run, before anything is kept
+	failLock       atomic.Pointer[error] // before f runs
+	loseAnswer     atomic.Pointer[error] // after the value is kept
+}
+
+func newMoodyStore() *moodyStore { return &moodyStore{Store: pinterest.NewMemoryStore()} }
+
+func (m *moodyStore) Load(ctx context.Context, key string) ([]byte, error) {
+	m.loads.Add(1)
+	if err := m.failLoad.Load(); err != nil {
+		return nil, *err
+	}
+	return m.Store.Load(ctx, key)
+}
+
+func (m *moodyStore) Update(ctx context.Context, key string, f func(context.Context, []byte) ([]byte, error)) error {
+	m.updates.Add(1)
+	if err := m.failLock.Load(); err != nil {
+		return *err
+	}
+	err := m.Store.Update(ctx, key, func(ctx context.Context, old []byte) ([]byte, error) {
+		value, err := f(ctx, old)
+		if e := m.failSave.Load(); err == nil && e != nil {
+			return nil, *e
+		}
+		return value, err
+	})
+	if e := m.loseAnswer.Load(); err == nil && e != nil {
+		return *e
+	}
+	return err
+}
+
+// fleet returns n sources of one account, as n processes would have them.
+func fleet(t *testing.T, l *login, s pinterest.Store, n int) []*pinterest.TokenSource {
+	t.Helper()
+	require.NoError(t, pinterest.SaveToken(l.ctx, s, "account", l.tok))
+	sources := make([]*pinterest.TokenSource, n)
+	for i := range sources {
+		conf := *l.conf
+		sources[i] = conf.StoredTokenSource(l.ctx, s, "account")
+	}
+	return sources
+}
+
+func kept(t *testing.T, s pinterest.Store) *oauth2.Token {
+	t.Helper()
+	tok, err := pinterest.LoadToken(t.Context(), s, "account")
+	require.NoError(t, err)
+	return tok
+}
+
+func TestAFleetRenewsEachTokenOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, &pinteresttest.Handler{StrictRotation: true, OldAccessDies: true, Latency: 100 * time.Millisecond})
+		s := newMoodyStore()
+		var wg sync.WaitGroup
+		for _, src := range fleet(t, l, s, 8) {
+			client := pinterest.NewClient(l.ctx, src)
+			wg.Go(func() {
+				for range 400 {
+					status, _ := call(t, client)
+					require.Equal(t, http.StatusOK, status)
+					time.Sleep(day)
+				}
+			})
+		}
+		wg.Wait()
+		synctest.Wait()
+		counts := l.fake.Counts()
+		assert.Zero(t, counts.Replays)
+		assert.GreaterOrEqual(t, counts.Refresh, 400/28)
+		assert.LessOrEqual(t, counts.Refresh, 400/26)
+	})
+}
+
+func TestWhileTheTokenIsFreshTheStoreIsReadOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, new(pinteresttest.Handler))
+		s := newMoodyStore()
+		src := fleet(t, l, s, 1)[0]
+		updates := s.updates.Load()
+		assert.Zero(t, s.loads.Load(), "not before a token is asked for")
+		for range 26 {
+			_, err := src.Token()
+			require.NoError(t, err)
+			time.Sleep(day)
+		}
+		assert.Equal(t, int32(1), s.loads.Load())
+		assert.Equal(t, updates, s.updates.Load(), "and no lock is taken")
+	})
+}
+
+func TestAKeyThatHoldsNothingSaysHowToLogIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, new(pinteresttest.Handler))
+		s := pinterest.NewMemoryStore()
+		src := l.conf.StoredTokenSource(l.ctx, s, "account")
+		_, err := src.Token()
+		require.EqualError(t, err, `pinterest: refresh: no token is kept under key "account": send the user to Config.AuthCodeURL and keep the token of Config.Exchange by SaveToken`)
+		require.ErrorIs(t, err, fs.ErrNotExist)
+		require.ErrorIs(t, err, pinterest.ErrReauthorize)
+		_, err = pinterest.LoadToken(t.Context(), s, "account")
+		require.ErrorIs(t, err, fs.ErrNotExist)
+		require.ErrorIs(t, err, pinterest.ErrReauthorize)
+
+		require.NoError(t, pinterest.SaveToken(t.Context(), s, "account", l.tok))
+		tok, err := src.Token()
+		require.NoError(t, err, "a login is noticed at once")
+		assert.Equal(t, l.tok.AccessToken, tok.AccessToken)
+		assert.Zero(t, l.fake.Counts().Token)
+	})
+}
+
+func TestALoginElsewhereEndsARememberedErrReauthorize(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, new(pinteresttest.Handler))
+		s := pinterest.NewMemoryStore()
+		src := fleet(t, l, s, 1)[0]
+		l.fake.RevokeGrants()
+		time.Sleep(31 * day)
+		for range 50 {
+			_, err := src.Token()
+			require.ErrorIs(t, err, pinterest.ErrReauthorize)
+			time.Sleep(time.Minute)
+		}
+		assert.Equal(t, 1, l.fake.Counts().Token, "the verdict is remembered while the store does not change")
+		assert.Equal(t, l.tok.RefreshToken, kept(t, s).RefreshToken, "and nothing is thrown away")
+
+		fresh := l.fake.Login(pinterest.ScopeUserAccountsRead)
+		require.NoError(t, pinterest.SaveToken(t.Context(), s, "account", fresh))
+		tok, err := src.Token()
+		require.NoError(t, err)
+		assert.Equal(t, fresh.AccessToken, tok.AccessToken)
+
+		// A login whose access token has expired by the time it is found.
+		l.fake.RevokeGrants()
+		time.Sleep(31 * day)
+		_, err = src.Token()
+		require.ErrorIs(t, err, pinterest.ErrReauthorize)
+		late := l.fake.Login(pinterest.ScopeUserAccountsRead)
+		require.NoError(t, pinterest.SaveToken(t.Context(), s, "account", late))
+		time.Sleep(31 * day)
+		tok, err = src.Token()
+		require.NoError(t, err)
+		assert.Equal(t, kept(t, s).AccessToken, tok.AccessToken)
+	})
+}
+
+func TestAfterInvalidGrantTheStoreIsReadOnceMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, new(pinteresttest.Handler))
+		s := pinterest.NewMemoryStore()
+		src := fleet(t, l, s, 1)[0]
+		time.Sleep(31 * day)
+		// While the refusal is on its way, a sibling that lost its lock saves.
+		fresh := l.fake.Login(pinterest.ScopeUserAccountsRead)
+		record, err := pinterest.MarshalToken(fresh)
+		require.NoError(t, err)
+		behind := &sideDoor{Store: s}
+		src = l.conf.StoredTokenSource(l.ctx, behind, "account")
+		l.fake.Fail("/v5/oauth/token", pinteresttest.Fault{Status: 401, Code: 283})
+		behind.afterRefusal = record
+		tok, err := src.Token()
+		require.NoError(t, err)
+		assert.Equal(t, fresh.AccessToken, tok.AccessToken)
+		assert.Equal(t, 1, l.fake.Counts().Refresh)
+	})
+}
+
+// A sideDoor is a store whose lock somebody got around.
+type sideDoor struct {
+	pinterest.Store
+	afterRefusal []byte
+}
+
+func (d *sideDoor) Update(ctx context.Context, key string, f func(context.Context, []byte) ([]byte, error)) error {
+	err := d.Store.Update(ctx, key, f)
+	if errors.Is(err, pinterest.ErrReauthorize) {
+		_ = d.Store.Update(ctx, key, func(context.Context, []byte) ([]byte, error) { return d.afterRefusal, nil })
+	}
+	return err
+}
+
+func TestA401FirstLooksWhetherASiblingRenewed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, &pinteresttest.Handler{StrictRotation: true, OldAccessDies: true})
+		s := pinterest.NewMemoryStore()
+		sources := fleet(t, l, s, 2)
+		ours, sibling := pinterest.NewClient(l.ctx, sources[0]), sources[1]
+		for i := range 10 {
+			status, _ := call(t, ours)
+			require.Equal(t, http.StatusOK, status)
+			_, err := sibling.Refresh(t.Context())
+			require.NoError(t, err)
+			status, _ = call(t, ours) // its access token has died with the renewal
+			require.Equal(t, http.StatusOK, status)
+			assert.Equal(t, i+1, l.fake.Counts().Refresh, "the sibling's")
+		}
+		assert.Zero(t, l.fake.Counts().Replays)
+	})
+}
+
+// An endpoint that answers 401 whatever the token does not keep a source from
+// seeing that a sibling renewed.
+func TestASiblingsTokenIsAdoptedEvenWhile401sCauseNoRenewal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, &pinteresttest.Handler{StrictRotation: true, OldAccessDies: true})
+		s := pinterest.NewMemoryStore()
+		sources := fleet(t, l, s, 2)
+		ours := pinterest.NewClient(l.ctx, sources[0])
+		resp, err := ours.Get("https://api.pinterest.com/v5/pins") // wants a scope the user did not grant
+		require.NoError(t, err)
+		require.Equal(t, http.StatusUnauthorized, resp.StatusCode)
+		resp.Body.Close()
+		require.Equal(t, 1, l.fake.Counts().Refresh)
+		_, err = sources[1].Token()
+		require.NoError(t, err)
+		_, err = sources[1].Refresh(t.Context())
+		require.NoError(t, err)
+		status, _ := call(t, ours)
+		assert.Equal(t, http.StatusOK, status)
+		assert.Equal(t, 2, l.fake.Counts().Refresh)
+	})
+}
+
+func TestIfTheStoreCannotSaveTheTokenIsUsedAndSavedLater(t *testing.T) {
+	down := errors.New("the database is down")
+	for name, c := range map[string]struct {
+		fail func(*moodyStore) *atomic.Pointer[error]
+		lost bool // the value was kept, and nobody heard of it
+	}{
+		"nothing was kept":               {func(m *moodyStore) *atomic.Pointer[error] { return &m.failSave }, false},
+		"it was, but the answer is lost": {func(m *moodyStore) *atomic.Pointer[error] { return &m.loseAnswer }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLogin(t, &pinteresttest.Handler{StrictRotation: true, AccessLife: time.Hour})
+				s := newMoodyStore()
+				src := fleet(t, l, s, 1)[0]
+				c.fail(s).Store(&down)
+				time.Sleep(2 * time.Hour)
+				tok, err := src.TokenContext(t.Context())
+				require.NoError(t, err)
+				if !c.lost {
+					assert.Equal(t, l.tok.RefreshToken, kept(t, s).RefreshToken)
+				}
+				time.Sleep(2 * time.Hour)
+				_, err = src.Token()
+				if c.lost {
+					// The next try sees that it is there: the answer alone was lost.
+					require.NoError(t, err)
+				} else {
+					require.ErrorIs(t, err, down)
+					assert.Equal(t, 1, l.fake.Counts().Refresh, "no second renewal")
+				}
+				c.fail(s).Store(nil)
+				time.Sleep(2 * time.Minute)
+				synctest.Wait()
+				if !c.lost {
+					assert.Equal(t, tok.RefreshToken, kept(t, s).RefreshToken, "saved though nobody asked")
+				}
+				_, err = src.Token()
+				require.NoError(t, err)
+				assert.Zero(t, l.fake.Counts().Replays)
+			})
+		})
+	}
+}
+
+func TestAnUnsavedTokenGivesWayToASiblings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, new(pinteresttest.Handler)) // lenient: the sibling may use the old refresh token
+		down := errors.New("the database is down")
+		ours, theirs := newMoodyStore(), pinterest.NewMemoryStore()
+		ours.Store = theirs
+		src := fleet(t, l, ours, 1)[0]
+		time.Sleep(31 * day)
+		ours.failSave.Store(&down)
+		_, err := src.Token()
+		require.NoError(t, err)
+		sibling, err := l.conf.StoredTokenSource(l.ctx, theirs, "account").Token()
+		require.NoError(t, err)
+		ours.failSave.Store(nil)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		tok, err := src.Token()
+		require.NoError(t, err)
+		assert.Equal(t, sibling.AccessToken, tok.AccessToken)
+		assert.Equal(t, sibling.RefreshToken, kept(t, theirs).RefreshToken)
+	})
+}
+
+func TestAnUnsavedTokenDoesNotBringBackAnAccountThatLoggedOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, new(pinteresttest.Handler))
+		down := errors.New("the database is down")
+		s := newMoodyStore()
+		src := fleet(t, l, s, 1)[0]
+		time.Sleep(31 * day)
+		s.failSave.Store(&down)
+		_, err := src.Token()
+		require.NoError(t, err)
+		require.NoError(t, s.Delete(t.Context(), "account"))
+		s.failSave.Store(nil)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		_, err = pinterest.LoadToken(t.Context(), s, "account")
+		require.ErrorIs(t, err, fs.ErrNotExist)
+	})
+}
+
+func TestWithoutTheStoreNothingIsRenewed(t *testing.T) {
+	down := errors.New("the database is down")
+	for name, fail := range map[string]func(*moodyStore) *atomic.Pointer[error]{
+		"no lock": func(m *moodyStore) *atomic.Pointer[error] { return &m.failLock },
+		"no read": func(m *moodyStore) *atomic.Pointer[error] { return &m.failLoad },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLogin(t, &pinteresttest.Handler{StrictRotation: true})
+				s := newMoodyStore()
+				src := fleet(t, l, s, 1)[0]
+				time.Sleep(31 * day)
+				fail(s).Store(&down)
+				for range 1000 {
+					_, err := src.Token()
+					require.ErrorIs(t, err, down)
+					require.NotErrorIs(t, err, pinterest.ErrReauthorize)
+					assert.EqualError(t, err, `pinterest: refresh: the store failed at key "account": the database is down`)
+					time.Sleep(100 * time.Millisecond)
+				}
+				assert.Zero(t, l.fake.Counts().Token)
+				assert.Less(t, s.loads.Load()+s.updates.Load(), int32(30), "and the store is not hammered")
+				fail(s).Store(nil)
+				time.Sleep(2 * time.Minute)
+				_, err := src.Token()
+				require.NoError(t, err)
+			})
+		})
+	}
+}
+
+func TestARecordThatCannotBeReadIsLeftUntouched(t *testing.T) {
+	for name, record := range map[string]string{
+		"of a newer version": `{"version":2,"token":"sealed"}`,
+		"damaged":            `{"version":1,"access_tok`,
+		"empty":              ``,
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := pinterest.NewMemoryStore()
+				require.NoError(t, s.Update(t.Context(), "account", func(context.Context, []byte) ([]byte, error) { return []byte(record), nil }))
+				w := answering(200, goodAnswer)
+				src := testConfig().StoredTokenSource(w.context(t.Context()), s, "account")
+				_, err := src.Token()
+				require.ErrorContains(t, err, `pinterest: refresh: the record under key "account": it `)
+				require.NotErrorIs(t, err, pinterest.ErrReauthorize)
+				_, err = src.Refresh(t.Context())
+				require.Error(t, err)
+				data, err := s.Load(t.Context(), "account")
+				require.NoError(t, err)
+				assert.Equal(t, record, string(data))
+				assert.Empty(t, w.requests())
+			})
+		})
+	}
+}
+
+func TestAStoreReadsTheJSONOfOAuth2(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, new(pinteresttest.Handler))
+		s := pinterest.NewMemoryStore()
+		require.NoError(t, s.Update(t.Context(), "account", func(context.Context, []byte) ([]byte, error) {
+			return []byte(jsonOf(t, l.tok)), nil
+		}))
+		src := l.conf.StoredTokenSource(l.ctx, s, "account")
+		_, err := src.Token()
+		require.NoError(t, err)
+		time.Sleep(31 * day)
+		tok, err := src.Token()
+		require.NoError(t, err)
+		assert.Equal(t, kept(t, s).AccessToken, tok.AccessToken)
+		_, ok := pinterest.RefreshExpiry(kept(t, s))
+		assert.True(t, ok)
+	})
+}
+
+func TestAStoreSeesTheTrueExpiry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, new(pinteresttest.Handler))
+		s := pinterest.NewMemoryStore()
+		src := fleet(t, l, s, 1)[0]
+		tok, err := src.Token()
+		require.NoError(t, err)
+		require.NoError(t, pinterest.SaveToken(t.Context(), s, "account", tok))
+		assert.True(t, kept(t, s).Expiry.Equal(l.tok.Expiry))
+	})
+}
+
+func TestRefreshOfANewSourceRenewsWhatIsStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, &pinteresttest.Handler{StrictRotation: true})
+		s := pinterest.NewMemoryStore()
+		src := fleet(t, l, s, 1)[0]
+		tok, err := src.Refresh(t.Context())
+		require.NoError(t, err)
+		assert.NotEqual(t, l.tok.AccessToken, tok.AccessToken)
+		assert.Equal(t, kept(t, s).RefreshToken, tok.RefreshToken)
+	})
+}
+
+func TestOnRefreshIsToldOnceTheStoreHasTheToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, &pinteresttest.Handler{StrictRotation: true})
+		s := pinterest.NewMemoryStore()
+		var told atomic.Int32
+		l.conf.OnRefresh = func(_ context.Context, tok *oauth2.Token) error {
+			assert.Equal(t, kept(t, s).RefreshToken, tok.RefreshToken)
+			if told.Add(1) == 1 {
+				return errors.New("not now")
+			}
+			return nil
+		}
+		sources := fleet(t, l, s, 2)
+		_, err := sources[0].Refresh(t.Context())
+		require.NoError(t, err)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		assert.Equal(t, int32(2), told.Load())
+		_, err = sources[1].Token()
+		require.NoError(t, err)
+		assert.Equal(t, int32(2), told.Load(), "who adopts a token did not renew it")
+	})
+}
+
+// The retry of a save that a caller's own request for a token has overtaken.
+func TestARetryThatFindsTheTokenSavedDoesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, &pinteresttest.Handler{StrictRotation: true})
+		var calls atomic.Int32
+		l.conf.OnRefresh = func(context.Context, *oauth2.Token) error {
+			if calls.Add(1) <= 3 {
+				return errors.New("not now")
+			}
+			return nil
+		}
+		src := l.conf.TokenSource(l.ctx, l.tok)
+		_, err := src.Refresh(t.Context())
+		require.NoError(t, err)
+		for range 2000 {
+			_, _ = src.Refresh(t.Context()) // whenever it may, this saves and then renews
+			time.Sleep(10 * time.Millisecond)
+			if calls.Load() >= 4 {
+				break
+			}
+		}
+		refreshes := l.fake.Counts().Refresh
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		assert.Equal(t, refreshes, l.fake.Counts().Refresh)
+	})
+}
+
+func TestAStoredSourceRefusesBadInput(t *testing.T) {
+	w := answering(200, goodAnswer)
+	ctx := w.context(t.Context())
+	_, err := testConfig().StoredTokenSource(ctx, nil, "account").Token()
+	require.EqualError(t, err, "pinterest: refresh: the Store is nil: make one, such as NewMemoryStore()")
+	_, err = testConfig().StoredTokenSource(ctx, pinterest.NewMemoryStore(), "").Token()
+	require.EqualError(t, err, "pinterest: refresh: the key is empty: name the account that the token belongs to")
+	require.EqualError(t, pinterest.SaveToken(ctx, nil, "account", expiredToken()), "pinterest: the Store is nil: make one, such as NewMemoryStore()")
+	require.EqualError(t, pinterest.SaveToken(ctx, pinterest.NewMemoryStore(), "", expiredToken()), "pinterest: the key is empty: name the account that the token belongs to")
+	require.ErrorContains(t, pinterest.SaveToken(ctx, pinterest.NewMemoryStore(), "account", nil), "nothing to marshal")
+	_, err = pinterest.LoadToken(ctx, nil, "account")
+	require.Error(t, err)
+	assert.Empty(t, w.requests())
+}
