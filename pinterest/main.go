@@ -1,0 +1,68 @@
+// Command pinterest makes Pinterest tokens look after themselves. "pinterest
+// help" lists its commands.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	out := &output{file: os.Stdout}
+	root := newRoot()
+	root.SetOut(out)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		err = out.err
+	}
+	if err != nil {
+		explain(os.Stderr, err)
+	}
+	os.Exit(exitStatus(err))
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "pinterest",
+		Short:         "Make Pinterest tokens look after themselves",
+		Args:          cobra.ArbitraryArgs, // so that RunE gets to name the nearest command
+		SilenceErrors: true,
+		SilenceUsage:  true,
+
+		SuggestionsMinimumDistance: 2,
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return unknownCommand(c, args[0])
+			}
+			c.SetOut(c.ErrOrStderr())
+			if err := c.Help(); err != nil {
+				return err
+			}
+			return &failure{status: statusUsage}
+		},
+	}
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return wrongUsage(err.Error(), `"`+c.CommandPath()+` --help" lists its flags`)
+	})
+	// The root runs only to explain itself; its usage need not say that it can.
+	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", "{{if and .Runnable .HasParent}}", 1))
+	root.SetHelpCommand(newHelp())
+	root.AddCommand(newVersion())
+	return root
+}
+
+// noArguments is the Args of a command that takes flags alone.
+func noArguments(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return wrongUsage(c.CommandPath()+` takes no arguments, and got "`+args[0]+`"`, `"`+c.CommandPath()+` --help" shows how to call it`)
+}
