@@ -55,7 +55,7 @@ func newRoot() *cobra.Command {
 	// The root runs only to explain itself; its usage need not say that it can.
 	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", "{{if and .Runnable .HasParent}}", 1))
 	root.SetHelpCommand(newHelp())
-	root.AddCommand(newVersion())
+	root.AddCommand(newEmulator(), newVersion())
 	return root
 }
 
