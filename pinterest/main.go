@@ -1,5 +1,5 @@
-// Command pinterest makes Pinterest tokens look after themselves. "pinterest
-// help" lists its commands.
+// Command pinterest shows what the pinterest library does, and serves a fake
+// Pinterest to try it on. "pinterest help" lists its commands.
 package main
 
 import (
@@ -30,8 +30,12 @@ func main() {
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "pinterest",
-		Short:         "Make Pinterest tokens look after themselves",
+		Use:   "pinterest",
+		Short: "Make Pinterest tokens look after themselves",
+		Long: `Make Pinterest tokens look after themselves.
+
+Begin with "pinterest demo": it shows the whole life of a token in fifteen
+seconds, and needs neither an account nor the network.`,
 		Args:          cobra.ArbitraryArgs, // so that RunE gets to name the nearest command
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -55,7 +59,7 @@ func newRoot() *cobra.Command {
 	// The root runs only to explain itself; its usage need not say that it can.
 	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", "{{if and .Runnable .HasParent}}", 1))
 	root.SetHelpCommand(newHelp())
-	root.AddCommand(newEmulator(), newVersion())
+	root.AddCommand(newDemo(), newEmulator(), newVersion())
 	return root
 }
 

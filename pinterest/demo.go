@@ -1,0 +1,353 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/oauth2"
+
+	"github.com/go-pinterest/pinterest"
+	"github.com/go-pinterest/pinterest/pinteresttest"
+)
+
+// The demo's measures. Between a token's renewal and its expiry there is time
+// for the outage, about a second, also on a busy machine.
+const (
+	demoAccessLife = 5 * time.Second
+	demoAhead      = 2 * time.Second
+	demoPace       = 200 * time.Millisecond // of API calls
+	demoLimit      = time.Minute
+	demoAsksAgain  = 3 // for a token that is not to be had
+)
+
+// demoRedirectURL is never connected to: the demo plays the browser, too.
+const demoRedirectURL = "http://localhost:8085/"
+
+func newDemo() *cobra.Command {
+	return &cobra.Command{
+		Use:   "demo",
+		Short: "Show the whole life of a token, against a built-in fake Pinterest",
+		Long: `Show the whole life of a token, against a built-in fake Pinterest: a user logs
+in, tokens expire and are renewed, one is rejected, the server has an outage,
+and at last the user disconnects the app. Takes about fifteen seconds.
+
+Everything that the demo claims is checked against what the fake Pinterest
+counted. The exit status is 0 only if all of it happened.`,
+		DisableFlagsInUseLine: true,
+		Args:                  noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			server := pinteresttest.NewServer(demoFake())
+			defer server.Close()
+			transport := http.DefaultTransport.(*http.Transport).Clone()
+			transport.Proxy = nil
+			defer transport.CloseIdleConnections()
+			return runDemo(c.Context(), newTimeline(c.OutOrStdout()), server.Handler, server.URL, transport)
+		},
+	}
+}
+
+// demoFake returns a Pinterest of the worst kind: whoever uses a refresh token twice is logged out.
+func demoFake() *pinteresttest.Handler {
+	return &pinteresttest.Handler{
+		RedirectURLs:   []string{demoRedirectURL},
+		AccessLife:     demoAccessLife,
+		StrictRotation: true,
+		AutoApprove:    true,
+	}
+}
+
+// runDemo runs the demo against the fake, which base reaches at the given URL.
+func runDemo(ctx context.Context, out *timeline, fake *pinteresttest.Handler, at string, base http.RoundTripper) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, demoLimit, errTooLate)
+	defer cancel()
+	d := newDemoRun(out, fake, at, base)
+	err := d.play(ctx)
+	out.End()
+	switch {
+	case err == nil || errors.Is(err, errCallFailed):
+		return d.sumUp()
+	case context.Cause(ctx) == errTooLate:
+		return withHint(errTooLate, "if this machine is very busy, try again later; otherwise it is a bug, please report it")
+	case ctx.Err() != nil:
+		return withHint(errors.New("the demo was stopped before its end"), "it takes about fifteen seconds")
+	}
+	return err
+}
+
+var errTooLate = fmt.Errorf("the demo did not come to its end within %v", demoLimit)
+
+// errCallFailed ends the play: what was to come makes no sense any more.
+var errCallFailed = errors.New("an API call failed")
+
+// A demoRun is one run of the demo.
+type demoRun struct {
+	out     *timeline
+	fake    *pinteresttest.Handler
+	at      string
+	base    http.RoundTripper
+	witness *witness
+
+	config *pinterest.Config
+	source *pinterest.TokenSource
+	plain  *http.Client // by oauth2.NewClient
+	ours   *http.Client // by pinterest.NewClient
+
+	calls   []*call // those that should succeed
+	last    *call   // the one after the user disconnected the app
+	verdict error   // what the source said then
+}
+
+func newDemoRun(out *timeline, fake *pinteresttest.Handler, at string, base http.RoundTripper) *demoRun {
+	endpoint := oauth2.Endpoint{AuthURL: at + "/oauth/", TokenURL: at + "/v5/oauth/token"}
+	d := &demoRun{out: out, fake: fake, at: at, base: base}
+	d.witness = &witness{
+		base:     base,
+		tokenURL: endpoint.TokenURL,
+		numbers:  make(map[string]int),
+		refresh:  make(map[string]bool),
+		failed:   d.tellFailed,
+		renewed:  d.tellRenewed,
+	}
+	d.config = &pinterest.Config{
+		ClientID:     pinteresttest.DefaultAppID,
+		ClientSecret: pinteresttest.DefaultAppSecret,
+		Endpoint:     endpoint,
+		RedirectURL:  demoRedirectURL,
+		Scopes:       []string{pinterest.ScopeBoardsRead, pinterest.ScopeUserAccountsRead},
+		RefreshAhead: demoAhead,
+		OnRefresh:    d.witness.noteRenewed,
+	}
+	return d
+}
+
+func (d *demoRun) play(ctx context.Context) error {
+	d.out.Title("The life of a Pinterest token, against a fake Pinterest on " + hostOf(d.at))
+	d.out.Print("It is strict: a refresh token works once, and using one twice ends the login.")
+	d.out.Print("")
+	for _, scene := range []func(context.Context) error{
+		d.logIn,
+		func(ctx context.Context) error { return d.work(ctx, d.renewals(2)) },
+		d.reject,
+		d.outage,
+		func(ctx context.Context) error { return d.work(ctx, d.renewals(1)) },
+		d.disconnect,
+	} {
+		if err := scene(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// logIn gets the first token and makes the clients that use it.
+func (d *demoRun) logIn(ctx context.Context) error {
+	code, err := d.authorize(ctx)
+	if err != nil {
+		return fmt.Errorf("authorize: %w", err)
+	}
+	d.out.Say("The user logs in and lets the app read boards and the account.")
+
+	ctx = context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Transport: d.witness})
+	token, err := d.config.Exchange(ctx, code)
+	if err != nil {
+		return err
+	}
+	d.witness.noteFirst(token)
+	d.out.Say("The code is exchanged: access token #1, good for %v, refresh token #1.", demoAccessLife)
+
+	d.source = d.config.TokenSource(ctx, token)
+	d.plain = oauth2.NewClient(ctx, d.source)
+	d.ours = pinterest.NewClient(ctx, d.source)
+	d.out.Say("The app now calls the API %d times a second, by plain oauth2.NewClient.", time.Second/demoPace)
+	return nil
+}
+
+// authorize plays the browser, and then the app at its redirect URL.
+func (d *demoRun) authorize(ctx context.Context) (code string, err error) {
+	state := rand.Text()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, d.config.AuthCodeURL(state), nil)
+	if err != nil {
+		return "", err
+	}
+	browser := &http.Client{
+		Transport:     d.base,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	resp, err := browser.Do(r)
+	if err != nil {
+		return "", err
+	}
+	resp.Body.Close()
+	callback, err := resp.Location()
+	if err != nil {
+		return "", fmt.Errorf("the authorize page answered %s and did not send the browser back to the app", resp.Status)
+	}
+	q := callback.Query()
+	if subtle.ConstantTimeCompare([]byte(q.Get("state")), []byte(state)) != 1 {
+		return "", errors.New("the browser came back with another state than it left with")
+	}
+	if q.Get("code") == "" {
+		return "", fmt.Errorf("the browser came back without a code (error=%q)", q.Get("error"))
+	}
+	return q.Get("code"), nil
+}
+
+// work calls the API at its pace until done.
+func (d *demoRun) work(ctx context.Context, done func() bool) error {
+	tick := time.NewTicker(demoPace)
+	defer tick.Stop()
+	for {
+		c, err := d.call(ctx, d.plain)
+		if err != nil {
+			return err
+		}
+		d.calls = append(d.calls, c)
+		if c.failed() {
+			d.out.Fail("An API call fails: %s", c.outcome())
+			return errCallFailed
+		}
+		number, _, expiry := d.witness.newest()
+		d.out.Stand("%d API calls, none failed. Access token #%d has %s to live.", len(d.calls), number, seconds(time.Until(expiry)))
+		if done() {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// renewals returns a condition: n renewals from now, and the next not near.
+func (d *demoRun) renewals(n int) func() bool {
+	from, _, _ := d.witness.newest()
+	return func() bool {
+		number, since, expiry := d.witness.newest()
+		return number >= from+n && time.Since(since) > 500*time.Millisecond && time.Until(expiry)-demoAhead > time.Second
+	}
+}
+
+// call makes an API call. Its error is the end of the demo's time, not of the call.
+func (d *demoRun) call(ctx context.Context, client *http.Client) (*call, error) {
+	c := &call{began: time.Now()}
+	c.newest, _, _ = d.witness.newest()
+	if client == d.ours {
+		d.witness.expect401(true)
+		defer d.witness.expect401(false)
+	}
+	r, err := http.NewRequestWithContext(c.watch(ctx), http.MethodGet, d.at+"/v5/user_account", nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := client.Do(r)
+	if err == nil {
+		c.status = resp.StatusCode
+		_, err = io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+	}
+	c.err, c.ended = err, time.Now()
+	return c, ctx.Err()
+}
+
+// reject lets Pinterest reject a token that is not due for renewal.
+func (d *demoRun) reject(ctx context.Context) error {
+	number, _, expiry := d.witness.newest()
+	d.fake.ExpireAccess()
+	d.out.Say("Pinterest drops access token #%d, %s before its time.", number, seconds(time.Until(expiry)))
+	c, err := d.call(ctx, d.ours)
+	if err != nil {
+		return err
+	}
+	d.calls = append(d.calls, c)
+	if c.failed() {
+		d.out.Fail("An API call by pinterest.NewClient fails: %s", c.outcome())
+		return errCallFailed
+	}
+	d.out.Say("Sent again, the call gets 200. Its caller waited %s and saw no 401.", milliseconds(c.took()))
+	return nil
+}
+
+// outage lets a renewal meet two faults of the server.
+func (d *demoRun) outage(ctx context.Context) error {
+	d.fake.Fail("/v5/oauth/token",
+		pinteresttest.Fault{Status: http.StatusServiceUnavailable},
+		pinteresttest.Fault{Status: http.StatusBadRequest, Code: 12}) // a server fault, too, whatever its status
+	d.out.Say("Pinterest's token endpoint breaks down. The next renewal will notice.")
+	if err := d.work(ctx, d.renewals(1)); err != nil {
+		return err
+	}
+	d.witness.mu.Lock()
+	meanwhile := d.duringOutage()
+	d.witness.mu.Unlock()
+	d.out.Say("Meanwhile %d API calls were answered by the old token, without waiting.", meanwhile)
+	return nil
+}
+
+// disconnect lets the user withdraw the approval.
+func (d *demoRun) disconnect(ctx context.Context) error {
+	d.fake.RevokeGrants()
+	d.out.Say("The user disconnects the app.")
+	c, err := d.call(ctx, d.ours)
+	if err != nil {
+		return err
+	}
+	d.last = c
+	d.out.Say("The caller gets %s, and asks the library to renew:", c.outcome())
+	_, d.verdict = d.source.Refresh(ctx)
+	d.out.Warn("%v", d.verdict)
+
+	for range demoAsksAgain {
+		if _, err := d.source.Refresh(ctx); !errors.Is(err, pinterest.ErrReauthorize) {
+			d.verdict = err
+		}
+	}
+	d.out.Say("Asked %d times more, the library says the same, and sends nothing.", demoAsksAgain)
+	if errors.Is(d.verdict, pinterest.ErrReauthorize) {
+		d.out.Say("That is pinterest.ErrReauthorize: authorize again.")
+	}
+	return ctx.Err()
+}
+
+// tellFailed is called by the renewal, whenever that runs.
+func (d *demoRun) tellFailed(f failedRequest) {
+	switch {
+	case f.healing:
+		d.out.Warn("An API call gets 401, and so does the renewal that follows (%s).", f)
+	case f.status == 0:
+		d.out.Warn("A renewal gets no answer.")
+	default:
+		d.out.Warn("A renewal gets %d (%s).", f.status, f)
+	}
+}
+
+func (d *demoRun) tellRenewed(r renewal) {
+	switch {
+	case r.healing:
+		d.out.Say("An API call by pinterest.NewClient gets 401. One renewal: tokens #%d.", r.token)
+	case len(r.failures) > 0:
+		d.out.Say("Tried again, it succeeds %s before expiry: both tokens are now #%d.", seconds(r.left), r.token)
+	default:
+		d.out.Say("Renewed in the background %s before expiry: both tokens are now #%d.", seconds(r.left), r.token)
+	}
+}
+
+func hostOf(at string) string {
+	u, err := url.Parse(at)
+	if err != nil {
+		return at
+	}
+	return u.Host
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.1fs", d.Seconds()) }
+
+func milliseconds(d time.Duration) string { return fmt.Sprintf("%dms", max(1, d.Milliseconds())) }
