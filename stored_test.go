@@ -177,14 +177,14 @@ func TestAfterInvalidGrantTheStoreIsReadOnceMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLogin(t, new(pinteresttest.Handler))
 		s := pinterest.NewMemoryStore()
-		src := fleet(t, l, s, 1)[0]
+		fleet(t, l, s, 0)
 		time.Sleep(31 * day)
 		// While the refusal is on its way, a sibling that lost its lock saves.
 		fresh := l.fake.Login(pinterest.ScopeUserAccountsRead)
 		record, err := pinterest.MarshalToken(fresh)
 		require.NoError(t, err)
 		behind := &sideDoor{Store: s}
-		src = l.conf.StoredTokenSource(l.ctx, behind, "account")
+		src := l.conf.StoredTokenSource(l.ctx, behind, "account")
 		l.fake.Fail("/v5/oauth/token", pinteresttest.Fault{Status: 401, Code: 283})
 		behind.afterRefusal = record
 		tok, err := src.Token()
