@@ -374,6 +374,13 @@ func (s *TokenSource) accepted() {
 	s.futile, s.patientUntil = 0, time.Time{}
 }
 
+// bury is told that l's access token is dead, and that nothing can renew it.
+func (s *TokenSource) bury(l *lease) {
+	dead := *l
+	dead.stale, dead.expired = 0, 0
+	s.current.CompareAndSwap(l, &dead)
+}
+
 func (s *TokenSource) log(f *flight, hold time.Duration) {
 	logger := s.conf.Logger
 	if logger == nil {

@@ -1,7 +1,9 @@
 package pinterest
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"maps"
@@ -28,8 +30,9 @@ func NewClient(ctx context.Context, src *TokenSource) *http.Client {
 // a token no longer than the request's context allows, and answers a 401 by
 // renewing the token and sending the request once more, if its body can be had
 // again (GetBody is set, as http.NewRequest does for the common readers). The
-// second answer is then returned, or the first if there is no new token. An
-// endpoint that goes on answering 401 to new tokens does not cause further
+// second answer is then returned, or the first if there is no new token. If
+// Pinterest says that both tokens are dead, later requests fail with
+// [ErrReauthorize] without being sent. An endpoint that goes on answering 401 to new tokens does not cause further
 // renewals for a while.
 //
 // A Transport may be used by several goroutines at once. Its fields must not
@@ -84,6 +87,9 @@ func (t *Transport) again(base http.RoundTripper, req *http.Request, l *lease, r
 	}
 	next, err := t.Source.renewed(req.Context(), l, rejected)
 	if err != nil {
+		if errors.Is(err, ErrReauthorize) && saysDead(resp) {
+			t.Source.bury(l)
+		}
 		return resp, nil
 	}
 	if body != nil && body != http.NoBody {
@@ -100,6 +106,18 @@ func (t *Transport) again(base http.RoundTripper, req *http.Request, l *lease, r
 		t.Source.accepted()
 	}
 	return resp, err
+}
+
+// saysDead reports whether a 401 is Pinterest's for an expired or revoked access
+// token, code 2, and not for a missing scope, say. It leaves the answer whole.
+func saysDead(resp *http.Response) bool {
+	head, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
+	resp.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(head), resp.Body), resp.Body}
+	var said struct{ Code int }
+	return json.Unmarshal(head, &said) == nil && said.Code == 2
 }
 
 // trusts reports whether the token may travel to u.

@@ -110,6 +110,43 @@ func TestWhatTheAPIFinallySaidReachesTheCaller(t *testing.T) {
 	}
 }
 
+func TestWhenBothTokensAreDeadLaterRequestsSaySo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, new(pinteresttest.Handler))
+		src := l.conf.TokenSource(l.ctx, l.tok)
+		client := pinterest.NewClient(l.ctx, src)
+		l.fake.RevokeGrants()
+		resp, err := client.Get(account)
+		require.NoError(t, err, "the first gets what the API said")
+		body, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		assert.JSONEq(t, `{"code":2,"message":"Authentication failed.","status":"failure"}`, string(body))
+		for range 3 {
+			_, err = client.Get(account)
+			require.ErrorIs(t, err, pinterest.ErrReauthorize)
+			_, err = src.Token()
+			require.ErrorIs(t, err, pinterest.ErrReauthorize)
+		}
+		assert.Equal(t, 1, l.fake.Counts().API)
+		assert.Equal(t, 1, l.fake.Counts().Token)
+	})
+}
+
+func TestAMissingScopeBuriesNoToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, new(pinteresttest.Handler))
+		client := pinterest.NewClient(l.ctx, l.conf.TokenSource(l.ctx, l.tok))
+		l.fake.Fail("/v5/oauth/token", pinteresttest.Fault{Status: 401, Code: 283})
+		resp, err := client.Get("https://api.pinterest.com/v5/pins") // 401, code 3
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		assert.Equal(t, http.StatusUnauthorized, resp.StatusCode)
+		status, _ := call(t, client)
+		assert.Equal(t, http.StatusOK, status, "the token is good for what it is for")
+	})
+}
+
 func TestATokenThatWasReplacedMeanwhileIsNotRenewedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLogin(t, &pinteresttest.Handler{StrictRotation: true, Latency: time.Second})

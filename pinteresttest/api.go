@@ -73,7 +73,7 @@ func (h *Handler) checkBearer(r *request, all scopeSet) (claim, *answer) {
 // accountID is the account that a token acts for; the app's own tokens act for account zero, its owner.
 func accountID(c claim) string { return strconv.FormatUint(549755813888000000+c.grant, 10) }
 
-func username(account string) string { return "pinner" + strings.TrimLeft(account[6:], "0") }
+func username(account string) string { return "pinner" + strings.TrimLeft(account[12:], "0") }
 
 func userAccount(account string) *answer {
 	return jsonAnswer(http.StatusOK, map[string]any{

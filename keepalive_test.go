@@ -1,0 +1,260 @@
+package pinterest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/oauth2"
+
+	"github.com/go-pinterest/pinterest"
+	"github.com/go-pinterest/pinterest/pinteresttest"
+)
+
+// accounts saves the tokens of n logins and returns their keys.
+func accounts(t *testing.T, l *login, s pinterest.Store, n int) []string {
+	t.Helper()
+	keys := make([]string, n)
+	for i := range keys {
+		keys[i] = fmt.Sprintf("account-%d", i)
+		require.NoError(t, pinterest.SaveToken(t.Context(), s, keys[i], l.fake.Login(pinterest.ScopeUserAccountsRead)))
+	}
+	return keys
+}
+
+// collect runs a sweep to its end.
+func collect(seq iter.Seq2[string, error]) (keys []string, errs map[string]error) {
+	errs = make(map[string]error)
+	for key, err := range seq {
+		if err != nil {
+			errs[key] = err
+		} else {
+			keys = append(keys, key)
+		}
+	}
+	return keys, errs
+}
+
+func TestIdleAccountsStayConnected(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, &pinteresttest.Handler{StrictRotation: true})
+		s := pinterest.NewMemoryStore()
+		keys := accounts(t, l, s, 20)
+		renewals := 0
+		for range 2 * 365 { // two years without a single call
+			renewed, errs := collect(l.conf.KeepAlive(l.ctx, s, nil))
+			require.Empty(t, errs)
+			renewals += len(renewed)
+			time.Sleep(day)
+		}
+		for _, key := range keys {
+			tok, err := pinterest.LoadToken(t.Context(), s, key)
+			require.NoError(t, err)
+			until, ok := pinterest.RefreshExpiry(tok)
+			require.True(t, ok)
+			assert.Greater(t, time.Until(until), 13*day)
+		}
+		assert.Equal(t, renewals, l.fake.Counts().Refresh)
+		assert.InDelta(t, 20*2*365/47, renewals, 40, "each about every 46 days, and not daily")
+	})
+}
+
+func TestKeepAliveRenewsWhatHasLessThanWithinToLive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, new(pinteresttest.Handler))
+		s := pinterest.NewMemoryStore()
+		accounts(t, l, s, 1)
+		time.Sleep(30 * day)
+		require.NoError(t, pinterest.SaveToken(t.Context(), s, "young", l.fake.Login()))
+		require.NoError(t, pinterest.SaveToken(t.Context(), s, "unknown", &oauth2.Token{AccessToken: "a", RefreshToken: l.fake.Login().RefreshToken}))
+		require.NoError(t, pinterest.SaveToken(t.Context(), s, "the app's own", &oauth2.Token{AccessToken: "pinc_x"}))
+		keys, errs := collect(l.conf.KeepAlive(l.ctx, s, nil))
+		require.Empty(t, errs)
+		assert.Equal(t, []string{"unknown"}, keys)
+		keys, errs = collect(l.conf.KeepAlive(l.ctx, s, &pinterest.KeepAliveOptions{Within: 29 * day}))
+		require.Empty(t, errs)
+		assert.Empty(t, keys)
+		keys, errs = collect(l.conf.KeepAlive(l.ctx, s, &pinterest.KeepAliveOptions{Within: 31 * day}))
+		require.Empty(t, errs)
+		assert.Equal(t, []string{"account-0"}, keys)
+	})
+}
+
+func TestOneBadAccountStopsNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, new(pinteresttest.Handler))
+		s := pinterest.NewMemoryStore()
+		revoked := l.fake.Login()
+		l.fake.RevokeGrants()
+		keys := accounts(t, l, s, 30)
+		require.NoError(t, pinterest.SaveToken(t.Context(), s, "revoked", revoked))
+		require.NoError(t, s.Update(t.Context(), "damaged", func(context.Context, []byte) ([]byte, error) { return []byte("{"), nil }))
+		time.Sleep(50 * day)
+		renewed, errs := collect(l.conf.KeepAlive(l.ctx, s, nil))
+		assert.ElementsMatch(t, keys, renewed)
+		assert.Len(t, errs, 2)
+		assert.ErrorIs(t, errs["revoked"], pinterest.ErrReauthorize)
+		assert.ErrorContains(t, errs["damaged"], "it is damaged")
+	})
+}
+
+func TestSweepsAtTheSameTimeShareTheWork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, &pinteresttest.Handler{StrictRotation: true, Latency: 50 * time.Millisecond})
+		s := pinterest.NewMemoryStore()
+		keys := accounts(t, l, s, 200)
+		time.Sleep(50 * day)
+		var wg sync.WaitGroup
+		shares := make([][]string, 3)
+		for i := range shares {
+			conf := *l.conf
+			wg.Go(func() {
+				var errs map[string]error
+				shares[i], errs = collect(conf.KeepAlive(l.ctx, s, nil))
+				assert.Empty(t, errs)
+			})
+		}
+		wg.Wait()
+		var all []string
+		for _, share := range shares {
+			assert.NotEmpty(t, share)
+			all = append(all, share...)
+		}
+		assert.ElementsMatch(t, keys, all, "each once")
+		assert.Equal(t, len(keys), l.fake.Counts().Refresh)
+	})
+}
+
+func TestARateLimitSlowsTheSweepAndFailsNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, &pinteresttest.Handler{StrictRotation: true})
+		s := pinterest.NewMemoryStore()
+		keys := accounts(t, l, s, 50)
+		time.Sleep(50 * day)
+		l.fake.Fail("/v5/oauth/token", pinteresttest.Fault{Status: 429, RetryAfter: "900"})
+		for range 40 {
+			l.fake.Fail("/v5/oauth/token", pinteresttest.Fault{Status: 429})
+		}
+		start := time.Now()
+		renewed, errs := collect(l.conf.KeepAlive(l.ctx, s, nil))
+		assert.Empty(t, errs)
+		assert.ElementsMatch(t, keys, renewed)
+		assert.GreaterOrEqual(t, time.Since(start), 15*time.Minute)
+		assert.Less(t, time.Since(start), 25*time.Minute)
+	})
+}
+
+func TestTheTokenEndpointIsKeptBusy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, &pinteresttest.Handler{Latency: 100 * time.Millisecond})
+		s := pinterest.NewMemoryStore()
+		accounts(t, l, s, 500)
+		time.Sleep(50 * day)
+		start := time.Now()
+		renewed, _ := collect(l.conf.KeepAlive(l.ctx, s, &pinterest.KeepAliveOptions{Parallel: 25}))
+		assert.Len(t, renewed, 500)
+		assert.Equal(t, 2*time.Second, time.Since(start))
+	})
+}
+
+func TestASweepCanBeLeft(t *testing.T) {
+	t.Run("by its loop", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLogin(t, &pinteresttest.Handler{StrictRotation: true, Latency: time.Second})
+			s := pinterest.NewMemoryStore()
+			accounts(t, l, s, 100)
+			time.Sleep(50 * day)
+			for range l.conf.KeepAlive(l.ctx, s, nil) {
+				break
+			}
+			sent := l.fake.Counts().Refresh
+			assert.LessOrEqual(t, sent, 16)
+			time.Sleep(time.Hour)
+			assert.Equal(t, sent, l.fake.Counts().Refresh)
+			_, errs := collect(l.conf.KeepAlive(l.ctx, s, nil))
+			assert.Empty(t, errs, "what had begun was saved")
+			assert.Zero(t, l.fake.Counts().Replays)
+		})
+	})
+	t.Run("by its context", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLogin(t, &pinteresttest.Handler{StrictRotation: true, Latency: time.Second})
+			s := pinterest.NewMemoryStore()
+			accounts(t, l, s, 100)
+			time.Sleep(50 * day)
+			ctx, cancel := context.WithTimeout(l.ctx, 2500*time.Millisecond)
+			defer cancel()
+			renewed, errs := collect(l.conf.KeepAlive(ctx, s, nil))
+			assert.Len(t, renewed, 24, "those under way are brought to an end")
+			assert.Equal(t, map[string]error{"": context.DeadlineExceeded}, errs)
+			assert.Equal(t, 24, l.fake.Counts().Refresh)
+		})
+	})
+	t.Run("by a panic", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLogin(t, new(pinteresttest.Handler))
+			s := pinterest.NewMemoryStore()
+			accounts(t, l, s, 100)
+			time.Sleep(50 * day)
+			require.Panics(t, func() {
+				for range l.conf.KeepAlive(l.ctx, s, nil) {
+					panic("in the loop")
+				}
+			})
+		})
+	})
+}
+
+func TestASweepWaitsUntilWhatItRenewedIsSaved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, &pinteresttest.Handler{StrictRotation: true})
+		s := newMoodyStore()
+		keys := accounts(t, l, s, 10)
+		time.Sleep(50 * day)
+		down := errors.New("the database is down")
+		s.failSave.Store(&down)
+		time.AfterFunc(10*time.Minute, func() { s.failSave.Store(nil) })
+		renewed, errs := collect(l.conf.KeepAlive(l.ctx, s, nil))
+		assert.Empty(t, errs)
+		assert.ElementsMatch(t, keys, renewed)
+		_, errs = collect(l.conf.KeepAlive(l.ctx, s, &pinterest.KeepAliveOptions{Within: 100 * day}))
+		assert.Empty(t, errs)
+		assert.Zero(t, l.fake.Counts().Replays)
+	})
+}
+
+func TestASweepSaysWhyItCannotBegin(t *testing.T) {
+	down := errors.New("the database is down")
+	for name, c := range map[string]struct {
+		conf  *pinterest.Config
+		store pinterest.Store
+		want  string
+	}{
+		"no store":  {testConfig(), nil, "pinterest: the Store is nil: make one, such as NewMemoryStore()"},
+		"no app id": {&pinterest.Config{}, pinterest.NewMemoryStore(), "pinterest: refresh: ClientID is empty: set it to the app id that Pinterest's developer page shows"},
+		"no keys":   {testConfig(), keyless{down}, "the database is down"},
+	} {
+		renewed, errs := collect(c.conf.KeepAlive(t.Context(), c.store, nil))
+		assert.Empty(t, renewed, name)
+		require.Len(t, errs, 1, name)
+		assert.EqualError(t, errs[""], c.want)
+	}
+}
+
+type keyless struct{ err error }
+
+func (k keyless) Load(context.Context, string) ([]byte, error) { return nil, k.err }
+func (k keyless) Update(context.Context, string, func(context.Context, []byte) ([]byte, error)) error {
+	return k.err
+}
+func (k keyless) Delete(context.Context, string) error { return k.err }
+func (k keyless) Keys(context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) { yield("", k.err) }
+}
