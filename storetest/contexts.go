@@ -18,10 +18,9 @@ func testContextOver(t *testing.T, s pinterest.Store) {
 	_, err := s.Load(ctx, "key")
 	require.ErrorIs(t, err, context.Canceled, "Load")
 	for range 20 { // a lock that is free must not win by chance
-		require.ErrorIs(t, s.Update(ctx, "key", func(context.Context, []byte) ([]byte, error) {
-			assertNever(t, "f runs though the context is over")
-			return nil, nil
-		}), context.Canceled, "Update")
+		var in intruder
+		require.ErrorIs(t, s.Update(ctx, "key", in.f), context.Canceled, "Update")
+		require.False(t, in.ran.Load(), "f runs though the context is over")
 		require.ErrorIs(t, s.Delete(ctx, "key"), context.Canceled, "Delete")
 	}
 	require.Equal(t, "value", kept(t, s, "key"))
@@ -42,13 +41,9 @@ func testWaiterLeaves(t *testing.T, s pinterest.Store) {
 	// Ten wait; half of them may leave.
 	ctx, cancel := context.WithCancel(patient(t))
 	left, stayed := make(chan error, 5), make(chan error, 5)
+	var in intruder
 	for range 5 {
-		go func() {
-			left <- s.Update(ctx, "key", func(context.Context, []byte) ([]byte, error) {
-				assertNever(t, "f runs for a waiter that has left")
-				return nil, errRefused
-			})
-		}()
+		go func() { left <- s.Update(ctx, "key", in.f) }()
 		go func() {
 			stayed <- s.Update(patient(t), "key", func(_ context.Context, old []byte) ([]byte, error) { return increment(old) })
 		}()
@@ -68,6 +63,7 @@ func testWaiterLeaves(t *testing.T, s pinterest.Store) {
 		require.NoError(t, receive(t, stayed, "a waiter whose turn it is"))
 	}
 	require.Equal(t, "15", kept(t, s, "key"))
+	require.False(t, in.ran.Load(), "f ran for a waiter that had left")
 }
 
 type contextKey struct{}

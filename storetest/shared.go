@@ -146,12 +146,8 @@ func testWaiterLeavesProcess(t *testing.T, s Shared, place string) {
 	require.Equal(t, "before", kept(t, store, "key"), "what a Load sees meanwhile")
 	ctx, cancel := context.WithCancel(patient(t))
 	left, stayed := make(chan error, 1), make(chan error, 1)
-	go func() {
-		left <- store.Update(ctx, "key", func(context.Context, []byte) ([]byte, error) {
-			assertNever(t, "f runs for a waiter that has left")
-			return nil, errRefused
-		})
-	}()
+	var in intruder
+	go func() { left <- store.Update(ctx, "key", in.f) }()
 	go func() {
 		stayed <- store.Update(patient(t), "key", func(_ context.Context, old []byte) ([]byte, error) {
 			assert.Equal(t, "held", string(old))
@@ -166,6 +162,7 @@ func testWaiterLeavesProcess(t *testing.T, s Shared, place string) {
 	require.Equal(t, "kept", p.line())
 	require.NoError(t, receive(t, stayed, "the waiter whose turn it is"))
 	require.Equal(t, "after", kept(t, store, "key"))
+	require.False(t, in.ran.Load(), "f ran for a waiter that had left")
 }
 
 func testWholeValuesProcess(t *testing.T, s Shared, place string) {

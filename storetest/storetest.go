@@ -17,6 +17,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -105,16 +106,27 @@ func receive[T any](t *testing.T, c <-chan T, what string) T {
 	select {
 	case v := <-c:
 		return v
-	case <-time.After(patience):
+	case <-time.After(patience + glimpse): // a context's end comes first
 		require.FailNow(t, "waited in vain for "+what)
 		panic("unreachable")
 	}
 }
 
+// soon returns what call does, and fails the test if it hangs: a store may be
+// so broken that it does not heed its context.
+func soon(t *testing.T, what string, call func() error) error {
+	t.Helper()
+	done := make(chan error, 1)
+	go func() { done <- call() }()
+	return receive(t, done, what)
+}
+
 // keep puts value under key.
 func keep(t *testing.T, s pinterest.Store, key, value string) {
 	t.Helper()
-	require.NoError(t, s.Update(patient(t), key, returning(value)), "Update of %.50q", key)
+	ctx := patient(t)
+	err := soon(t, "an Update that nobody holds up", func() error { return s.Update(ctx, key, returning(value)) })
+	require.NoError(t, err, "Update of %.50q", key)
 }
 
 // kept returns what is under key.
@@ -189,14 +201,22 @@ func (h *holder) release(t *testing.T, value string, err error) error {
 	return receive(t, h.done, "the Update whose f has returned")
 }
 
+// An intruder's f must not run. It tells what it did rather than failing the
+// test, which may be over by the time a broken store lets it in.
+type intruder struct{ ran atomic.Bool }
+
+func (in *intruder) f(context.Context, []byte) ([]byte, error) {
+	in.ran.Store(true)
+	return nil, errRefused
+}
+
 // requireHeld shows that nobody gets into an Update of key.
 func requireHeld(t *testing.T, s pinterest.Store, key string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), glimpse)
 	defer cancel()
-	err := s.Update(ctx, key, func(context.Context, []byte) ([]byte, error) {
-		assertNever(t, "two Updates of one key run at once")
-		return nil, errRefused
-	})
+	var in intruder
+	err := soon(t, "a waiter whose context is over", func() error { return s.Update(ctx, key, in.f) })
+	require.False(t, in.ran.Load(), "two Updates of one key run at once")
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 }

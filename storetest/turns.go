@@ -16,12 +16,6 @@ import (
 	"github.com/go-pinterest/pinterest"
 )
 
-// assertNever fails the test from any goroutine.
-func assertNever(t *testing.T, what string) {
-	t.Helper()
-	assert.Fail(t, what)
-}
-
 func testExclusion(t *testing.T, s pinterest.Store) {
 	const goroutines, each = 8, 25
 	var inside atomic.Int32
@@ -104,26 +98,26 @@ func requireWhole(t *testing.T, value string) int {
 func testWholeValues(t *testing.T, s pinterest.Store) {
 	const writes = 60
 	keep(t, s, "key", whole(0))
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
+	written := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		defer close(written)
 		for n := range writes {
 			assert.NoError(t, s.Update(patient(t), "key", returning(whole(n+1))))
 		}
-	}()
-	last := 0
-	for last < writes {
+	})
+	defer wg.Wait()
+	for last := 0; ; {
 		n := requireWhole(t, kept(t, s, "key"))
 		require.GreaterOrEqual(t, n, last, "a Load went back in time")
 		last = n
 		select {
-		case <-done:
-			require.Equal(t, whole(writes), kept(t, s, "key"))
+		case <-written:
+			require.Equal(t, writes, requireWhole(t, kept(t, s, "key")))
 			return
 		default:
 		}
 	}
-	<-done
 }
 
 func testDelete(t *testing.T, s pinterest.Store) {
@@ -147,7 +141,8 @@ func testDeleteWaits(t *testing.T, s pinterest.Store) {
 	h := hold(t, patient(t), s, "key")
 	ctx, cancel := context.WithTimeout(context.Background(), glimpse)
 	defer cancel()
-	require.ErrorIs(t, s.Delete(ctx, "key"), context.DeadlineExceeded, "a Delete while an Update runs")
+	require.ErrorIs(t, soon(t, "a Delete whose context is over", func() error { return s.Delete(ctx, "key") }),
+		context.DeadlineExceeded, "a Delete while an Update runs")
 
 	deleted := make(chan error, 1)
 	go func() { deleted <- s.Delete(patient(t), "key") }()
