@@ -157,6 +157,7 @@ var broken = []struct {
 		s.update = func(ctx context.Context, key string, f function) error {
 			changing.Store(key, nil)
 			defer changing.Delete(key)
+			time.Sleep(time.Millisecond)
 			return s.Store.Update(ctx, key, f)
 		}
 		s.keys = listed(s.Store, func(key string) []string {
@@ -261,6 +262,7 @@ var broken = []struct {
 			}); err != nil {
 				return err
 			}
+			time.Sleep(time.Millisecond)
 			return s.Store.Update(ctx, key, func(context.Context, []byte) ([]byte, error) { return value, nil })
 		}
 	})},
