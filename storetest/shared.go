@@ -167,14 +167,14 @@ func testWaiterLeavesProcess(t *testing.T, s Shared, place string) {
 }
 
 func testWholeValuesProcess(t *testing.T, s Shared, place string) {
-	const reads = 200
+	const writes = 50
 	store := s.Open(t, place)
 	p := start(t, job{Place: place, Do: "write", Key: "key"})
 	require.Equal(t, "wrote 1", p.line())
-	last := 1
-	for range reads {
+	for began, last := time.Now(), 1; last < writes; {
 		n := requireWhole(t, kept(t, store, "key"))
 		require.GreaterOrEqual(t, n, last, "a Load went back in time")
+		require.Less(t, time.Since(began), 2*patience, "the other process writes too slowly")
 		last = n
 	}
 	p.kill()

@@ -1,0 +1,307 @@
+// Package filestore keeps tokens in files, for one machine: each value in a
+// file of its own that only its owner can read.
+//
+//	store, err := filestore.New("/var/lib/myapp/pinterest")
+//	...
+//	src := config.StoredTokenSource(ctx, store, "alice")
+//
+// # For whom
+//
+// For a command line tool, a cron job, or an application on one machine, be it
+// of several processes, with up to some ten thousand accounts. An application
+// on several machines, or with more accounts, uses sqlstore, and one that has
+// a database anyway does too.
+//
+// # What it promises
+//
+// A [Store] is a pinterest.Store. When Update or Delete returns nil the change
+// is on the disk, the directory's entry for it included, as far as the disk
+// tells the truth. A process killed at any moment leaves the old value or the
+// new one, and no lock.
+//
+// Values are not encrypted; wrap the store in pinterest.Encrypted for that.
+//
+// # What it cannot promise
+//
+// Network file systems (NFS, SMB, and what containers share with their host
+// through them) do not all lock as local ones do, and some tell that a file is
+// on the disk when it is not. Keep the directory on a local disk.
+//
+// Only programs that use this package, or lock as it does, are kept out. Do not
+// edit the files while one runs.
+//
+// On Windows nothing corresponds to the permissions that New asks for, so it
+// does not look at them: choose a directory in the user's profile, which other
+// users cannot read. Deleted keys leave empty lock files behind there.
+//
+// # Files
+//
+// The value of the key alice is the content of the file key-alice, exactly. In
+// other keys, all bytes but lower case letters, digits and .-_@+ are written as
+// in a URL: Alice is key-%41lice. That keeps keys apart on file systems that do
+// not tell A from a or é from e and an accent. A key too long for a file name
+// is in a file named after its SHA-256, which begins with a line that quotes
+// the key.
+//
+// Beside it, lock.key-alice is locked while the key is being updated, and
+// tmp.key-alice is a value on its way to become the key's; one that a killed
+// process left is removed by the next Update or New.
+package filestore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// A Store keeps values in the files of a directory. It is safe for use by many
+// goroutines and processes at once. Its methods keep the contract of
+// pinterest.Store, where it is written down.
+type Store struct {
+	dir   string
+	turns turns
+}
+
+// New returns the store in dir, and makes the directory if it is missing.
+//
+// It refuses a directory that other users can read or enter, one that belongs
+// to another user, and a symbolic link.
+func New(dir string) (*Store, error) {
+	if dir == "" {
+		return nil, errors.New("pinterest: filestore: the directory's name is empty")
+	}
+	// The process may change its working directory later.
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("pinterest: filestore: %w", err)
+	}
+	if err := makeDir(dir); err != nil {
+		return nil, fmt.Errorf("pinterest: filestore: the directory cannot be made: %w", err)
+	}
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return nil, fmt.Errorf("pinterest: filestore: %w", err)
+	}
+	switch {
+	case info.Mode()&fs.ModeSymlink != 0:
+		return nil, fmt.Errorf("pinterest: filestore: %s is a symbolic link, which somebody else may have put there: name the directory that it leads to", dir)
+	case !info.IsDir():
+		return nil, fmt.Errorf("pinterest: filestore: %s is not a directory", dir)
+	}
+	if err := checkPrivate(dir, info); err != nil {
+		return nil, fmt.Errorf("pinterest: filestore: %w", err)
+	}
+	s := &Store{dir: dir}
+	s.tidy()
+	return s, nil
+}
+
+// Load returns what is kept under key; missing: an error that is fs.ErrNotExist.
+// It takes no lock, and works in a directory that is read-only.
+func (s *Store) Load(ctx context.Context, key string) ([]byte, error) {
+	if err := ready(ctx, key); err != nil {
+		return nil, err
+	}
+	value, err := s.read(key)
+	if err != nil {
+		return nil, s.failed("load", key, err)
+	}
+	if value == nil {
+		return nil, fmt.Errorf("pinterest: filestore: nothing is kept under %q in %s: %w", key, s.dir, fs.ErrNotExist)
+	}
+	return value, nil
+}
+
+// Update runs f on what is kept under key (nil if nothing) and durably keeps what f returns.
+// While f runs no other Update of key runs, in any process that uses the directory.
+// If f fails nothing changes and Update returns f's error.
+func (s *Store) Update(ctx context.Context, key string, f func(ctx context.Context, old []byte) ([]byte, error)) error {
+	if err := ready(ctx, key); err != nil {
+		return err
+	}
+	unlock, err := s.lock(ctx, fileName(key))
+	if err != nil {
+		return s.failed("update", key, err)
+	}
+	defer unlock()
+	old, err := s.read(key)
+	if err != nil {
+		return s.failed("update", key, err)
+	}
+	value, err := f(ctx, old)
+	if err != nil {
+		return err
+	}
+	if err := s.write(key, value); err != nil {
+		return s.failed("update", key, err)
+	}
+	return nil
+}
+
+// Delete forgets key; a missing key is no error.
+func (s *Store) Delete(ctx context.Context, key string) error {
+	if err := ready(ctx, key); err != nil {
+		return err
+	}
+	unlock, err := s.lock(ctx, fileName(key))
+	if err != nil {
+		return s.failed("delete", key, err)
+	}
+	defer unlock()
+	if err := s.remove(key); err != nil {
+		return s.failed("delete", key, err)
+	}
+	return nil
+}
+
+// Keys yields every key. It reads the names of all files first, so that memory
+// grows with the number of keys, by some hundred bytes each. A file whose key
+// cannot be told is an error that comes last, after all other keys.
+func (s *Store) Keys(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		if err := ctx.Err(); err != nil {
+			yield("", err)
+			return
+		}
+		names, err := s.names()
+		if err != nil {
+			yield("", fmt.Errorf("pinterest: filestore: list the keys: %w", notMissing(err)))
+			return
+		}
+		var failed []error
+		for _, name := range names {
+			key, ok, err := s.keyOf(name)
+			if err != nil {
+				failed = append(failed, err)
+			}
+			if ok && !yield(key, nil) {
+				return
+			}
+		}
+		if len(failed) > 0 {
+			yield("", fmt.Errorf("pinterest: filestore: list the keys: %w", errors.Join(failed...)))
+		}
+	}
+}
+
+// names returns the names of the files that hold values.
+func (s *Store) names() ([]string, error) {
+	files, err := readNames(s.dir)
+	if err != nil {
+		return nil, err
+	}
+	// Some file systems skip or repeat a name that is replaced while they are
+	// being read. The lock files, which are not, tell what may be missing.
+	var names []string
+	for _, file := range files {
+		file = strings.TrimPrefix(file, lockPrefix)
+		if isValue(file) {
+			names = append(names, file)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+// keyOf returns the key whose value the file called name holds, if there is one.
+func (s *Store) keyOf(name string) (key string, ok bool, err error) {
+	path := filepath.Join(s.dir, name)
+	if key, ok := plainKey(name); ok {
+		info, err := os.Lstat(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return "", false, nil
+		}
+		return key, err == nil && info.Mode().IsRegular(), err
+	}
+	data, err := readFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", false, nil
+	}
+	if err != nil {
+		return "", false, err
+	}
+	key, _, err = splitHashed(data)
+	if err != nil || fileName(key) != name {
+		return "", false, fmt.Errorf("%s is damaged: its first line is not the key that it is named after", path)
+	}
+	return key, true, nil
+}
+
+// read returns what is kept under key, nil if nothing.
+func (s *Store) read(key string) ([]byte, error) {
+	name := fileName(key)
+	path := filepath.Join(s.dir, name)
+	data, err := readFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		// A directory that has vanished holds something somewhere.
+		if _, err := os.Stat(s.dir); err != nil {
+			return nil, err
+		}
+		return nil, nil
+	}
+	if err != nil || !strings.HasPrefix(name, hashPrefix) {
+		return data, err
+	}
+	stored, value, err := splitHashed(data)
+	if err != nil || stored != key {
+		return nil, fmt.Errorf("%s is damaged: its first line is not the key that it is named after", path)
+	}
+	return value, nil
+}
+
+// write replaces what is kept under key. Its lock is held, so that nobody else
+// uses the temporary file.
+func (s *Store) write(key string, value []byte) error {
+	name := fileName(key)
+	if strings.HasPrefix(name, hashPrefix) {
+		value = joinHashed(key, value)
+	}
+	return replaceFile(filepath.Join(s.dir, name), filepath.Join(s.dir, tempPrefix+name), value)
+}
+
+func (s *Store) remove(key string) error {
+	name := fileName(key)
+	removed := false
+	for _, path := range []string{filepath.Join(s.dir, tempPrefix+name), filepath.Join(s.dir, name)} {
+		err := os.Remove(path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		removed = removed || err == nil
+	}
+	if !removed {
+		return nil
+	}
+	return syncDir(s.dir)
+}
+
+// failed says what could not be done. The contexts' errors are nobody's fault
+// and need no words.
+func (s *Store) failed(op, key string, err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return fmt.Errorf("pinterest: filestore: %s %q: %w", op, key, notMissing(err))
+}
+
+// notMissing keeps err from being fs.ErrNotExist, which is for a key that holds
+// nothing, and not for a directory that has vanished.
+func notMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return errors.New(err.Error())
+	}
+	return err
+}
+
+func ready(ctx context.Context, key string) error {
+	if key == "" {
+		return errors.New("pinterest: filestore: the key is empty: name the account that the token belongs to")
+	}
+	return ctx.Err()
+}

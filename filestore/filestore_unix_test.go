@@ -1,0 +1,299 @@
+//go:build unix
+
+package filestore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-pinterest/pinterest/filestore"
+)
+
+func TestOnlyTheOwnerCanReadWhatIsKept(t *testing.T) {
+	umask := syscall.Umask(0) // the most generous
+	defer syscall.Umask(umask)
+	root := t.TempDir()
+	dir := filepath.Join(root, "app", "tokens")
+	s := open(t, dir)
+	for _, key := range []string{"alice", strings.Repeat("long", 100)} {
+		keep(t, s, key, "value")
+		require.NoError(t, s.Update(t.Context(), key, func(context.Context, []byte) ([]byte, error) {
+			return []byte("value"), nil
+		}))
+	}
+	n := 0
+	require.NoError(t, filepath.WalkDir(filepath.Join(root, "app"), func(path string, d fs.DirEntry, err error) error {
+		require.NoError(t, err)
+		info, err := d.Info()
+		require.NoError(t, err)
+		want := fs.FileMode(0o600)
+		if d.IsDir() {
+			want = fs.ModeDir | 0o700
+		}
+		assert.Equal(t, want, info.Mode(), path)
+		n++
+		return nil
+	}))
+	require.Equal(t, 2+4, n)
+}
+
+func TestNewRefusesADirectoryThatOthersCanReadOrEnter(t *testing.T) {
+	for _, mode := range []fs.FileMode{0o755, 0o750, 0o710, 0o701, 0o720, 0o777} {
+		dir := filepath.Join(t.TempDir(), "tokens")
+		require.NoError(t, os.Mkdir(dir, 0o700))
+		require.NoError(t, os.Chmod(dir, mode))
+		_, err := filestore.New(dir)
+		require.EqualError(t, err, fmt.Sprintf("pinterest: filestore: others can get at the tokens in %s, whose mode is %04o: mend it by chmod 700 %q", dir, mode, dir))
+
+		require.NoError(t, os.Chmod(dir, 0o700)) // as told
+		open(t, dir)
+	}
+}
+
+func TestNewRefusesADirectoryOfAnotherUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give a directory away")
+	}
+	dir := filepath.Join(t.TempDir(), "tokens")
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	require.NoError(t, os.Chown(dir, nobody, nobody))
+	_, err := filestore.New(dir)
+	require.EqualError(t, err, fmt.Sprintf("pinterest: filestore: %s belongs to user %d, and this process runs as user 0: run it as that user, or give it another directory", dir, nobody))
+}
+
+func TestSymbolicLinksAreNotFollowed(t *testing.T) {
+	elsewhere := t.TempDir()
+	secret := filepath.Join(elsewhere, "secret")
+	require.NoError(t, os.WriteFile(secret, []byte("secret"), 0o600))
+	dir := filepath.Join(t.TempDir(), "tokens")
+	s := open(t, dir)
+
+	// For a value, be there something behind the link or not.
+	for key, target := range map[string]string{"alice": secret, "bob": filepath.Join(elsewhere, "nothing")} {
+		link := filepath.Join(dir, "key-"+key)
+		require.NoError(t, os.Symlink(target, link))
+		_, err := s.Load(t.Context(), key)
+		require.EqualError(t, err, fmt.Sprintf("pinterest: filestore: load %q: %s is a symbolic link, which is not followed", key, link))
+		require.ErrorContains(t, s.Update(t.Context(), key, returning("x")), link)
+		require.Empty(t, keys(t, s))
+		require.NoError(t, s.Delete(t.Context(), key), "which removes the link")
+	}
+
+	require.NoError(t, os.Symlink(secret, filepath.Join(dir, "tmp.key-carol")))
+	keep(t, s, "carol", "value")
+	require.NoError(t, s.Delete(t.Context(), "carol"))
+
+	lock := filepath.Join(dir, "lock.key-dave")
+	require.NoError(t, os.Symlink(filepath.Join(elsewhere, "made"), lock))
+	require.ErrorContains(t, s.Update(t.Context(), "dave", returning("x")), lock)
+	require.NoError(t, os.Remove(lock))
+
+	link := dir + ".link"
+	require.NoError(t, os.Symlink(dir, link))
+	_, err := filestore.New(link)
+	require.ErrorContains(t, err, link+" is a symbolic link")
+
+	require.Equal(t, []string{"secret"}, names(t, elsewhere))
+	data, err := os.ReadFile(secret)
+	require.NoError(t, err)
+	require.Equal(t, "secret", string(data))
+}
+
+func TestAPipeDoesNotHoldUpALoad(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "tokens")
+	s := open(t, dir)
+	pipe := filepath.Join(dir, "key-alice")
+	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
+	_, err := s.Load(t.Context(), "alice")
+	require.ErrorContains(t, err, pipe+" is not a regular file")
+}
+
+func TestAReadOnlyDirectoryCanBeReadAndLosesNothing(t *testing.T) {
+	if !ordinaryUser(t) {
+		return
+	}
+	dir := filepath.Join(t.TempDir(), "tokens")
+	s := open(t, dir)
+	keep(t, s, "alice", "value")
+	require.NoError(t, os.Chmod(dir, 0o500))
+	defer os.Chmod(dir, 0o700)
+
+	again := open(t, dir)
+	require.Equal(t, "value", kept(t, again, "alice"))
+	require.Equal(t, []string{"alice"}, keys(t, again))
+	ran := false
+	for _, key := range []string{"alice", "bob"} { // alice's lock file is there already
+		err := again.Update(t.Context(), key, func(context.Context, []byte) ([]byte, error) {
+			ran = true
+			return []byte("other"), nil
+		})
+		require.ErrorIs(t, err, fs.ErrPermission)
+		require.ErrorContains(t, err, dir)
+	}
+	require.True(t, ran)
+	require.ErrorIs(t, again.Delete(t.Context(), "alice"), fs.ErrPermission)
+	require.Equal(t, "value", kept(t, s, "alice"))
+
+	_, err := filestore.New(filepath.Join(dir, "below"))
+	require.ErrorIs(t, err, fs.ErrPermission)
+	require.ErrorContains(t, err, filepath.Join(dir, "below"))
+}
+
+func TestAFullDiskLosesNothing(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "tokens")
+	s := open(t, dir)
+	keep(t, s, "alice", "value")
+
+	// A limit on the size of files stops a write in the middle as a full disk does.
+	signal.Ignore(syscall.SIGXFSZ)
+	defer signal.Reset(syscall.SIGXFSZ)
+	var limit syscall.Rlimit
+	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit))
+	defer syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit)
+	small := limit
+	small.Cur = 4096
+	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &small))
+
+	err := s.Update(t.Context(), "alice", returning(strings.Repeat("large", 10000)))
+	require.ErrorIs(t, err, syscall.EFBIG)
+	require.ErrorContains(t, err, dir)
+	require.Equal(t, "value", kept(t, s, "alice"))
+	require.Empty(t, left(t, dir, "tmp."), "what was half written goes, to make room")
+	keep(t, s, "alice", "small")
+}
+
+func TestADirectoryThatVanishesInsideUpdate(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "tokens")
+	s := open(t, dir)
+	keep(t, s, "alice", "value")
+	err := s.Update(t.Context(), "alice", func(context.Context, []byte) ([]byte, error) {
+		return []byte("other"), os.Rename(dir, dir+".moved")
+	})
+	require.ErrorContains(t, err, dir)
+	require.NotErrorIs(t, err, fs.ErrNotExist)
+	require.NoError(t, os.Rename(dir+".moved", dir))
+	require.Equal(t, "value", kept(t, s, "alice"))
+	keep(t, s, "alice", "other")
+}
+
+func TestFilesOfDeletedKeysGo(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "tokens")
+	s := open(t, dir)
+	for _, key := range []string{"alice", strings.Repeat("long", 100)} {
+		keep(t, s, key, "value")
+		require.Len(t, names(t, dir), 2)
+		require.NoError(t, s.Delete(t.Context(), key))
+		require.NoError(t, s.Delete(t.Context(), key))
+		refused := errors.New("refused")
+		require.ErrorIs(t, s.Update(t.Context(), key, func(context.Context, []byte) ([]byte, error) { return nil, refused }), refused)
+		require.Empty(t, names(t, dir))
+	}
+}
+
+// killedVariable holds the directory that a process writes to until it is killed.
+const killedVariable = "PINTEREST_FILESTORE_KILLED"
+
+func TestAKilledProcessLeavesAWholeValue(t *testing.T) {
+	const rounds = 40
+	value := func(n int) string { return strings.Repeat(fmt.Sprintf("%d,", n), 5000+n%5*5000) }
+	long := strings.Repeat("long", 100)
+	if dir := os.Getenv(killedVariable); dir != "" {
+		s := open(t, dir)
+		go func() { // the parent may die first
+			_, _ = io.Copy(io.Discard, os.Stdin)
+			os.Exit(1)
+		}()
+		for n := 0; ; n++ {
+			keep(t, s, "alice", value(n))
+			keep(t, s, long, value(n))
+			fmt.Println("wrote")
+		}
+	}
+
+	dir := filepath.Join(t.TempDir(), "tokens")
+	s := open(t, dir)
+	temps := 0
+	for range rounds {
+		cmd := rerun(t)
+		cmd.Env = append(os.Environ(), killedVariable+"="+dir)
+		stdin, err := cmd.StdinPipe()
+		require.NoError(t, err)
+		defer stdin.Close()
+		stdout, err := cmd.StdoutPipe()
+		require.NoError(t, err)
+		require.NoError(t, cmd.Start())
+		_, err = stdout.Read(make([]byte, 1))
+		require.NoError(t, err)
+		<-time.After(rand.N(8 * time.Millisecond)) // at any moment
+		require.NoError(t, cmd.Process.Kill())
+		require.Error(t, cmd.Wait())
+
+		temps += len(left(t, dir, "tmp."))
+		require.ElementsMatch(t, []string{"alice", long}, keys(t, s))
+		for _, key := range []string{"alice", long} {
+			got := kept(t, s, key)
+			first, _, _ := strings.Cut(got, ",")
+			n, err := strconv.Atoi(first)
+			require.NoError(t, err)
+			require.True(t, got == value(n), "half a value: %d bytes that begin %.20q", len(got), got)
+		}
+	}
+	t.Logf("%d kills, of which %d in the middle of a write", rounds, temps)
+	for _, key := range []string{"alice", long} {
+		keep(t, s, key, "after")
+		require.Equal(t, "after", kept(t, s, key))
+	}
+	require.Empty(t, left(t, dir, "tmp."))
+	require.Len(t, names(t, dir), 4)
+}
+
+const nobody = 65534
+
+// ordinaryUser tells whether the test runs as one; if not it runs the test
+// again as one, for permissions mean nothing to root.
+func ordinaryUser(t *testing.T) bool {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		return true
+	}
+	cmd := rerun(t)
+	// The other user must be able to reach the binary.
+	dir, err := os.MkdirTemp("", "filestore")
+	require.NoError(t, err)
+	defer os.RemoveAll(dir)
+	require.NoError(t, os.Chmod(dir, 0o755))
+	binary, err := os.ReadFile(cmd.Path)
+	require.NoError(t, err)
+	cmd.Path = filepath.Join(dir, "test")
+	require.NoError(t, os.WriteFile(cmd.Path, binary, 0o755))
+	cmd.Dir = dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	require.Contains(t, string(out), "PASS")
+	return false
+}
+
+// rerun makes ready to run the calling test in another process.
+func rerun(t *testing.T) *exec.Cmd {
+	t.Helper()
+	exe, err := os.Executable()
+	require.NoError(t, err)
+	return exec.Command(exe, "-test.run=^"+t.Name()+"$", "-test.count=1")
+}
