@@ -27,6 +27,7 @@ type moodyStore struct {
 	failSave       atomic.Pointer[error] // after f has run, before anything is kept
 	failLock       atomic.Pointer[error] // before f runs
 	loseAnswer     atomic.Pointer[error] // after the value is kept
+	slow           atomic.Int64          // how long an Update waits for its lock, in nanoseconds
 }
 
 func newMoodyStore() *moodyStore { return &moodyStore{Store: pinterest.NewMemoryStore()} }
@@ -41,6 +42,7 @@ func (m *moodyStore) Load(ctx context.Context, key string) ([]byte, error) {
 
 func (m *moodyStore) Update(ctx context.Context, key string, f func(context.Context, []byte) ([]byte, error)) error {
 	m.updates.Add(1)
+	time.Sleep(time.Duration(m.slow.Load()))
 	if err := m.failLock.Load(); err != nil {
 		return *err
 	}
@@ -314,6 +316,36 @@ func TestAnUnsavedTokenGivesWayToASiblings(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, sibling.AccessToken, tok.AccessToken)
 		assert.Equal(t, sibling.RefreshToken, kept(t, theirs).RefreshToken)
+	})
+}
+
+func TestAnExpiredTokenOfASiblingsIsNotHandedOutInPlaceOfAnUnsavedOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, new(pinteresttest.Handler))
+		down := errors.New("the database is down")
+		ours, theirs := newMoodyStore(), pinterest.NewMemoryStore()
+		ours.Store = theirs
+		src := fleet(t, l, ours, 1)[0]
+		time.Sleep(31 * day)
+		ours.failSave.Store(&down)
+		_, err := src.Token()
+		require.NoError(t, err)
+		_, err = l.conf.StoredTokenSource(l.ctx, theirs, "account").Token()
+		require.NoError(t, err)
+		ours.failLock.Store(&down) // for so long that both tokens expire
+		time.Sleep(31 * day)
+		ours.failSave.Store(nil)
+		ours.failLock.Store(nil)
+		ours.slow.Store(int64(time.Second)) // so that the caller below joins the saving
+		var tok *oauth2.Token
+		for range 1200 {
+			if tok, err = src.TokenContext(t.Context()); err == nil {
+				break
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		require.NoError(t, err)
+		assert.True(t, tok.Valid())
 	})
 }
 

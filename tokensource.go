@@ -174,9 +174,10 @@ func (s *TokenSource) renewed(ctx context.Context, old *lease, why reason) (*lea
 		if f.err != nil {
 			return nil, f.err
 		}
-		if f.lease != old { // or else the flight had only to save it
+		if f.renewed || f.lease != old && f.lease.good() {
 			return f.lease, nil
 		}
+		old = f.lease // the flight had only to save it
 	}
 }
 
@@ -234,7 +235,7 @@ func (s *TokenSource) fly(f *flight) {
 			f.err = s.withheld(f.unsaved.err)
 			return
 		}
-		if f.lease != f.old || f.why == due && time.Now().UnixNano() < f.old.stale {
+		if now := time.Now().UnixNano(); f.lease != f.old && now < f.lease.expired || f.why == due && now < f.lease.stale {
 			f.err = nil
 			return
 		}
@@ -314,7 +315,9 @@ func (s *TokenSource) land(f *flight) {
 	var hold time.Duration
 	s.mu.Lock()
 	s.flight = nil
-	s.current.Store(f.lease)
+	if f.lease != f.old {
+		s.current.Store(f.lease)
+	}
 	if f.held == nil || f.err == nil {
 		hold = s.settle(f)
 	}
