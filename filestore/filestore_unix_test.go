@@ -13,8 +13,11 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -204,6 +207,31 @@ func TestFilesOfDeletedKeysGo(t *testing.T) {
 		require.ErrorIs(t, s.Update(t.Context(), key, func(context.Context, []byte) ([]byte, error) { return nil, refused }), refused)
 		require.Empty(t, names(t, dir))
 	}
+}
+
+func TestALockExcludesThoughItsFileComesAndGoes(t *testing.T) {
+	// Nothing is kept, so that every Update removes the lock file it made. Each
+	// Store locks files by itself, as processes do.
+	dir := filepath.Join(t.TempDir(), "tokens")
+	refused := errors.New("refused")
+	var inside atomic.Int32
+	var wg sync.WaitGroup
+	for range 4 {
+		s := open(t, dir)
+		wg.Go(func() {
+			for range 1000 {
+				err := s.Update(t.Context(), "alice", func(context.Context, []byte) ([]byte, error) {
+					assert.EqualValues(t, 1, inside.Add(1), "how many Updates run at once")
+					runtime.Gosched()
+					inside.Add(-1)
+					return nil, refused
+				})
+				assert.ErrorIs(t, err, refused)
+			}
+		})
+	}
+	wg.Wait()
+	require.Empty(t, names(t, dir))
 }
 
 // killedVariable holds the directory that a process writes to until it is killed.

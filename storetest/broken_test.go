@@ -339,6 +339,11 @@ var brokenShared = []struct {
 	{"locks this process only", "opened twice", func(dir string) pinterest.Store { return newDirStore(dir) }},
 	{"locks this process only", "processes exclude", func(dir string) pinterest.Store { return newDirStore(dir) }},
 	{"locks this process only", "a waiter leaves a lock", func(dir string) pinterest.Store { return newDirStore(dir) }},
+	{"locks only what is there", "processes exclude each other while", func(dir string) pinterest.Store {
+		s := newDirStore(dir)
+		s.lockFiles, s.onlyExisting = true, true
+		return s
+	}},
 	{"writes in place", "a Load sees whole values of", func(dir string) pinterest.Store { return newDirStore(dir) }},
 	{"writes in place", "a killed process leaves a whole", func(dir string) pinterest.Store {
 		s := newDirStore(dir)
@@ -516,6 +521,7 @@ type dirStore struct {
 	pause           time.Duration // between the halves of a value
 	late            bool          // writes after it has returned
 	lockFiles       bool          // locks other processes by the existence of a file
+	onlyExisting    bool          // but not for a key that holds nothing
 }
 
 func newDirStore(dir string) *dirStore {
@@ -532,7 +538,8 @@ func (s *dirStore) Load(_ context.Context, key string) ([]byte, error) {
 
 func (s *dirStore) Update(ctx context.Context, key string, f function) error {
 	return s.Store.Update(ctx, key, func(ctx context.Context, _ []byte) ([]byte, error) {
-		if s.lockFiles {
+		_, missing := os.Stat(s.path(key))
+		if s.lockFiles && (missing == nil || !s.onlyExisting) {
 			for {
 				lock, err := os.OpenFile(s.path(key)+".lock", os.O_CREATE|os.O_EXCL, 0o600)
 				if err == nil {

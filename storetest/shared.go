@@ -76,6 +76,7 @@ var sharedChecks = []struct {
 	{"what was kept is there in a fresh open", testReopen},
 	{"opened twice it is one store", testOpenedTwice},
 	{"processes exclude each other", testProcesses},
+	{"processes exclude each other while one deletes", testProcessesDelete},
 	{"a waiter leaves a lock that another process holds", testWaiterLeavesProcess},
 	{"a Load sees whole values of another process", testWholeValuesProcess},
 	{"a killed process leaves no lock", testKilledHolder},
@@ -135,6 +136,40 @@ func testProcesses(t *testing.T, s Shared, place string) {
 		require.True(t, p.cmd.ProcessState.Success(), "%s", p.noise)
 	}
 	require.Equal(t, fmt.Sprint((processes+1)*each), kept(t, s.Open(t, place), "counter"), "the sum of all Updates")
+}
+
+// A lock that goes with what it guards lets two in at once, each with a lock of
+// his own.
+func testProcessesDelete(t *testing.T, s Shared, place string) {
+	const processes, each = 3, 60
+	j := job{Place: place, Do: "count", Key: "counter", Times: each, Inside: filepath.Join(t.TempDir(), "inside")}
+	var all []*process
+	for range processes {
+		all = append(all, start(t, j))
+	}
+	store := s.Open(t, place)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for _, p := range all {
+			<-p.ended
+		}
+	}()
+	for deleting := true; deleting; {
+		select {
+		case <-ended:
+			deleting = false
+		default:
+			require.NoError(t, store.Delete(patient(t), "counter"))
+		}
+	}
+	for _, p := range all {
+		require.Equal(t, "counted", p.line())
+		p.end()
+		require.True(t, p.cmd.ProcessState.Success(), "%s", p.noise)
+	}
+	require.NoError(t, store.Delete(patient(t), "counter"))
+	require.Empty(t, allKeys(t, store))
 }
 
 func testWaiterLeavesProcess(t *testing.T, s Shared, place string) {
@@ -310,7 +345,8 @@ type process struct {
 	t     *testing.T
 	cmd   *exec.Cmd
 	stdin io.Writer
-	lines chan string // what it says; closed when it says no more
+	lines chan string   // what it says; closed when it says no more
+	ended chan struct{} // closed then, too
 	noise *lockedBuilder
 }
 
@@ -327,7 +363,7 @@ func start(t *testing.T, j job) *process {
 	exe, err := os.Executable()
 	require.NoError(t, err)
 
-	p := &process{t: t, lines: make(chan string, 1000), noise: new(lockedBuilder)}
+	p := &process{t: t, lines: make(chan string, 1000), ended: make(chan struct{}), noise: new(lockedBuilder)}
 	p.cmd = exec.Command(exe, "-test.run="+strings.Join(pattern, "/"), "-test.count=1")
 	p.cmd.Env = append(os.Environ(), jobVariable+"="+string(text))
 	p.cmd.Stderr = p.noise
@@ -341,6 +377,7 @@ func start(t *testing.T, j job) *process {
 		p.end()
 	})
 	go func() {
+		defer close(p.ended)
 		defer close(p.lines)
 		for sc := bufio.NewScanner(stdout); sc.Scan(); {
 			if words, ok := strings.CutPrefix(sc.Text(), mark); ok {
