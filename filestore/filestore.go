@@ -265,18 +265,14 @@ func (s *Store) write(key string, value []byte) error {
 	return replaceFile(filepath.Join(s.dir, name), filepath.Join(s.dir, tempPrefix+name), value)
 }
 
+// remove forgets key. It syncs even if there was nothing to remove: one who did
+// may have died before he could.
 func (s *Store) remove(key string) error {
 	name := fileName(key)
-	removed := false
-	for _, path := range []string{filepath.Join(s.dir, tempPrefix+name), filepath.Join(s.dir, name)} {
-		err := os.Remove(path)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	for _, file := range []string{tempPrefix + name, name} {
+		if err := os.Remove(filepath.Join(s.dir, file)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		removed = removed || err == nil
-	}
-	if !removed {
-		return nil
 	}
 	return syncDir(s.dir)
 }
