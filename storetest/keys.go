@@ -7,7 +7,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -94,13 +96,14 @@ func testManyKeys(t *testing.T, s pinterest.Store) {
 }
 
 func testKeysDuringChanges(t *testing.T, s pinterest.Store) {
-	const stable, rounds = 40, 10
+	const stable, changes = 40, 100
 	times := make(map[string]int)
 	for i := range stable {
 		keep(t, s, fmt.Sprint("stable ", i), "0")
 		times[fmt.Sprint("stable ", i)] = 0
 	}
 	stop := make(chan struct{})
+	var changed atomic.Int32
 	var wg sync.WaitGroup
 	for w := range 2 {
 		wg.Go(func() {
@@ -114,12 +117,14 @@ func testKeysDuringChanges(t *testing.T, s pinterest.Store) {
 				assert.NoError(t, s.Update(patient(t), passing, returning("1")))
 				assert.NoError(t, s.Update(patient(t), fmt.Sprint("stable ", i%stable), returning(fmt.Sprint(i))))
 				assert.NoError(t, s.Delete(patient(t), passing))
+				changed.Add(1)
 			}
 		})
 	}
 	defer wg.Wait()
 	defer close(stop)
-	for range rounds {
+	for began := time.Now(); changed.Load() < changes; {
+		require.Less(t, time.Since(began), patience, "changes are slow, or wait for Keys")
 		seen := maps.Clone(times)
 		for _, key := range allKeys(t, s) {
 			if strings.HasPrefix(key, "passing ") {
