@@ -12,6 +12,13 @@
 // [TestSharedStore], which does the same and then lets several processes meet
 // in it, and kills some. It makes them of the running test binary: there is
 // nothing else to set up.
+//
+//	func TestMyStore(t *testing.T) {
+//		storetest.TestSharedStore(t, storetest.Shared{
+//			Place: func(t *testing.T) string { return t.TempDir() },
+//			Open:  func(t *testing.T, place string) pinterest.Store { return mystore.Open(place) },
+//		})
+//	}
 package storetest
 
 import (
