@@ -1,0 +1,163 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+	"iter"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// A Store keeps values in Redis, and is a pinterest.Store. Client must be set;
+// the zero value of every other field works. The fields must not change once a
+// method was called, and a Store must not be copied.
+//
+// A Store is safe for use by many goroutines at once. It costs neither a
+// goroutine nor a connection while none of its methods runs.
+type Store struct {
+	// Client reaches Redis: a *redis.Client, which may be a Sentinel's failover
+	// client, or a *redis.ClusterClient. The caller closes it.
+	Client redis.UniversalClient
+
+	// Prefix begins the name of all that the store keeps in Redis, so that
+	// stores with different prefixes can share one. It must not hold a brace,
+	// which would mean something to Redis Cluster. Empty: "pinterest:".
+	Prefix string
+
+	// Lease is how long a process that dies inside Update keeps the others out.
+	// It is renewed while Update runs, so f may take longer; but a process that
+	// cannot reach Redis for that long loses its turn. Zero: 15 seconds; less
+	// than a tenth of a second is an error.
+	Lease time.Duration
+
+	mu    sync.Mutex // guards turns and every turn's users
+	turns map[string]*turn
+}
+
+const (
+	defaultPrefix = "pinterest:"
+	defaultLease  = 15 * time.Second
+	shortestLease = time.Second / 10
+)
+
+// Load returns what is kept under key; missing: an error that is fs.ErrNotExist.
+func (s *Store) Load(ctx context.Context, key string) ([]byte, error) {
+	if err := s.ready(ctx, key); err != nil {
+		return nil, err
+	}
+	value, err := answer(ctx, func() (string, error) {
+		return loadScript.Run(ctx, s.Client, s.names(key)).Text()
+	}, nil)
+	switch {
+	case errors.Is(err, redis.Nil):
+		return nil, fmt.Errorf("redisstore: nothing is kept under %q: %w", key, fs.ErrNotExist)
+	case err != nil:
+		return nil, failure(fmt.Sprintf("load %q", key), err)
+	}
+	return []byte(value), nil
+}
+
+// Keys yields every key, in no order that means something. It asks for a page
+// of keys at a time, so its memory does not grow with their number.
+func (s *Store) Keys(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		if err := s.usable(); err != nil {
+			yield("", err)
+			return
+		}
+		for b := range buckets {
+			for after := "-"; after != ""; {
+				page, err := answer(ctx, func() ([]string, error) {
+					return pageScript.Run(ctx, s.Client, []string{s.index(b)}, after, pageSize).StringSlice()
+				}, nil)
+				if err != nil {
+					yield("", failure("list the keys", err))
+					return
+				}
+				for _, key := range page {
+					if !yield(key, nil) {
+						return
+					}
+				}
+				after = ""
+				if len(page) == pageSize {
+					after = "(" + page[pageSize-1]
+				}
+			}
+		}
+	}
+}
+
+// pageSize bounds how many keys are in memory at a time.
+const pageSize = 128
+
+// buckets is how many parts a store has. What must change together has to be in
+// one slot of a Redis Cluster: a record and the sorted set of keys that lists
+// it. One set would put the whole store on one node; a set per bucket spreads it.
+// The number cannot change without losing sight of what was kept.
+const buckets = 64
+
+func (s *Store) bucket(b uint32) string {
+	prefix := s.Prefix
+	if prefix == "" {
+		prefix = defaultPrefix
+	}
+	return fmt.Sprintf("%s{%02x}:", prefix, b)
+}
+
+// index names the sorted set of the keys in a bucket.
+func (s *Store) index(b int) string { return s.bucket(uint32(b)) + "keys" }
+
+// names returns what the scripts know as KEYS: the lease on key, the place of
+// the one who is next in line for it, its record, and the index that lists it.
+func (s *Store) names(key string) []string {
+	bucket := s.bucket(crc32.ChecksumIEEE([]byte(key)) % buckets)
+	return []string{bucket + "lease:" + key, bucket + "next:" + key, bucket + "record:" + key, bucket + "keys"}
+}
+
+func (s *Store) lease() time.Duration {
+	if s.Lease == 0 {
+		return defaultLease
+	}
+	return s.Lease
+}
+
+func (s *Store) ready(ctx context.Context, key string) error {
+	if err := s.usable(); err != nil {
+		return err
+	}
+	if key == "" {
+		return errors.New("redisstore: the key is empty: name the account that the token belongs to")
+	}
+	return ctx.Err()
+}
+
+func (s *Store) usable() error {
+	switch {
+	case s.Client == nil:
+		return errors.New("redisstore: the Store has no Client")
+	case strings.ContainsAny(s.Prefix, "{}"):
+		return fmt.Errorf("redisstore: the Prefix %q holds a brace", s.Prefix)
+	case s.lease() < shortestLease:
+		return fmt.Errorf("redisstore: a Lease of %v is too short: at least %v", s.Lease, shortestLease)
+	}
+	if _, ok := s.Client.(*redis.Ring); ok {
+		return errors.New("redisstore: a Ring looks elsewhere for what a shard that is down has kept, and finds nothing: use a ClusterClient")
+	}
+	return nil
+}
+
+// failure says what could not be done. It hides from errors.Is that a missing
+// Unix socket is fs.ErrNotExist, which would be taken for a missing key.
+func failure(what string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		err = errors.New(err.Error())
+	}
+	return fmt.Errorf("redisstore: cannot %s: %w", what, err)
+}
