@@ -77,6 +77,11 @@
 // Goroutines that wait for a key that their process has locked wait without a
 // connection. With SQLite no connection is held while f runs.
 //
+// A MySQL server does not notice that a client which waited for a lock has left:
+// the connection of an Update or Delete whose context ends while another process
+// has the key counts towards max_connections until that one is done, or
+// innodb_lock_wait_timeout (50 seconds) has passed. It gets nobody into Update.
+//
 // A transaction is open while f runs, and idle. PostgreSQL's
 // idle_in_transaction_session_timeout and the like should be longer than two
 // seconds; the connection is used once a second. A pooler in front of the

@@ -85,6 +85,21 @@ func TestALostConnectionKeepsNothing(t *testing.T) {
 	})
 }
 
+func TestAConnectionThatDiedInThePoolIsReplaced(t *testing.T) {
+	eachServer(t, func(t *testing.T, d database) {
+		place := d.table(t)
+		for _, use := range []func(s *sqlstore.Store){
+			func(s *sqlstore.Store) { keep(t, s, "key", "value") },
+			func(s *sqlstore.Store) { require.Equal(t, "value", kept(t, s, "key")) },
+			func(s *sqlstore.Store) { require.NoError(t, s.Delete(patient(t), "key")) },
+		} {
+			s, kill := d.killable(t, place)
+			kill(t)
+			use(s)
+		}
+	})
+}
+
 func TestALockTimeoutOfTheServerDoesNotEndTheWait(t *testing.T) {
 	for _, settings := range []struct {
 		dialect  sqlstore.Dialect

@@ -14,7 +14,7 @@ import (
 // database, so that an app can move from one to another.
 const MaxKey = 1024
 
-// KeepTimeout bounds what Update does after f has returned, which the caller's
+// keepTimeout bounds what Update does after f has returned, which the caller's
 // context no longer cuts short.
 const keepTimeout = 30 * time.Second
 
