@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -21,12 +22,14 @@ import (
 // killable returns a store with one connection, and what ends that as an
 // operator would.
 func (d database) killable(t *testing.T, place string) (s *sqlstore.Store, kill func(t *testing.T)) {
-	db, admin := d.connect(t, place), d.connect(t, place)
-	db.SetMaxOpenConns(1)
 	self, end := "SELECT pg_backend_pid()", "SELECT pg_terminate_backend(%d)"
 	if d.dialect == sqlstore.MySQL {
 		self, end = "SELECT CONNECTION_ID()", "KILL %d"
 	}
+	// The driver would print that the connection broke.
+	require.NoError(t, mysql.SetLogger(&mysql.NopLogger{}))
+	db, admin := d.connect(t, place), d.connect(t, place)
+	db.SetMaxOpenConns(1)
 	var id int
 	require.NoError(t, db.QueryRow(self).Scan(&id))
 	return d.store(db, place), func(t *testing.T) {
