@@ -53,9 +53,9 @@
 // write, by one statement. On Linux that is one byte of an empty file named
 // after the database with "-lock" at its end, which stays. Elsewhere it is a file
 // for each key under way, which goes when Update is done, or with the key's next
-// Update if the process was killed. The cost is some ten microseconds, and that
-// the lock binds only those who use this package: do not write to the table by
-// other means while they do, nor remove the files.
+// Update if the process was killed. On Linux that costs a few microseconds. The
+// lock binds only those who use this package: do not write to the table by other
+// means while they do, nor remove the files.
 //
 // That needs what SQLite needs itself in WAL mode: all processes on one machine,
 // the file and its directory on a disk of that machine, seen by all. A database
