@@ -23,9 +23,22 @@
 //
 // Pinterest's refresh tokens live sixty days and are replaced at every refresh:
 // a program that keeps only the first one has to ask its user to log in again.
-// Set [Config.OnRefresh] to a function that saves the token, by [MarshalToken],
-// which keeps what json.Marshal loses. It is called before anyone is handed the
-// new token, and again if it fails.
+// Keep them in a [Store], by [SaveToken] after a login, and use them by
+// [Config.StoredTokenSource]. There are stores for files, SQL databases and
+// Redis, each in a module of its own beside this package; [Encrypted] seals what
+// they keep. [Config.KeepAlive] renews the tokens of accounts that nobody uses.
+//
+// A program that keeps tokens its own way sets [Config.OnRefresh] to a function
+// that saves the token, by [MarshalToken], which keeps what json.Marshal loses.
+// It is called before anyone is handed the new token, and again if it fails.
+//
+// # Several processes
+//
+// Processes that share a store renew each token once: one of them takes the
+// key's lock, reads again, renews and saves; the others adopt what it saved. A
+// process that is killed at any moment leaves the last token that was saved. A
+// token that Pinterest replaced but nobody saved, because the process died in
+// between, is lost only if Pinterest does not accept the old one any more.
 //
 // # How tokens are renewed
 //

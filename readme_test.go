@@ -45,12 +45,15 @@ var readmeAssumed = map[string]string{
 	"token": "*oauth2.Token",
 	"src":   "*pinterest.TokenSource",
 	"store": "pinterest.Store",
-	"key":   "string",
-	"state": "string",
-	"code":  "string",
-	"t":     "*testing.T",
-	"w":     "http.ResponseWriter",
-	"r":     "*http.Request",
+	"db":    "*sql.DB",
+
+	"encryptionKey": "func() []byte",
+	"key":           "string",
+	"state":         "string",
+	"code":          "string",
+	"t":             "*testing.T",
+	"w":             "http.ResponseWriter",
+	"r":             "*http.Request",
 }
 
 // readmeImports has the import path for each package name that a fragment may
