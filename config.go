@@ -18,7 +18,9 @@ import (
 // fields and methods that both have mean the same.
 //
 // A Config must not be modified once it is in use; it may then be used by
-// several goroutines at once. Formatting or logging it leaves the secret out.
+// several goroutines at once. Formatting or logging it leaves the secret out,
+// unless it is a value in an unexported field of something else, where package
+// fmt calls no methods: keep a pointer to it there.
 type Config struct {
 	// ClientID is the app id.
 	ClientID string
@@ -71,8 +73,9 @@ type Config struct {
 // unguessable one for every user and compare it when the user comes back.
 func (c *Config) AuthCodeURL(state string, opts ...oauth2.AuthCodeOption) string {
 	std := c.OAuth2()
-	if len(c.Scopes) > 0 {
-		std.Scopes = []string{joinScopes(c.Scopes)}
+	std.Scopes = nil
+	if scope := joinScopes(c.Scopes); scope != "" {
+		std.Scopes = []string{scope}
 	}
 	return std.AuthCodeURL(state, opts...)
 }
@@ -92,7 +95,7 @@ func (c *Config) Exchange(ctx context.Context, code string, opts ...oauth2.AuthC
 		v[k] = vs
 	}
 	switch {
-	case v.Get("code") == "":
+	case strings.TrimSpace(v.Get("code")) == "":
 		return nil, &Error{Op: opExchange, Err: errors.New("the authorization code is empty: pass the code parameter of the redirect, and look for its error parameter first")}
 	case v.Get("redirect_uri") == "":
 		return nil, &Error{Op: opExchange, Err: misconfigured("RedirectURL is empty: set it to the one the code was asked for with")}
@@ -141,7 +144,19 @@ func (c *Config) ClientCredentials(ctx context.Context) *TokenSource {
 }
 
 func (c *Config) newSource(ctx context.Context, op string) *TokenSource {
-	return &TokenSource{conf: c, ctx: ctx, op: op, host: hostOf(c.endpoint().TokenURL)}
+	if ctx == nil { // which x/oauth2 takes, too
+		ctx = context.Background()
+	}
+	return &TokenSource{conf: c, ctx: ctx, op: op, host: c.host()}
+}
+
+// host returns the host of the token endpoint, with its port if it names one.
+func (c *Config) host() string {
+	u, err := c.tokenURL()
+	if err != nil {
+		return ""
+	}
+	return u.Host
 }
 
 // Client returns an HTTP client that authorizes its requests to Pinterest's
@@ -155,10 +170,12 @@ func (c *Config) Client(ctx context.Context, t *oauth2.Token) *http.Client {
 // continuous refresh, and its token sources do not keep this package's
 // promises.
 func (c *Config) OAuth2() *oauth2.Config {
+	endpoint := c.endpoint()
+	endpoint.AuthStyle = oauth2.AuthStyleInHeader
 	return &oauth2.Config{
 		ClientID:     c.ClientID,
 		ClientSecret: c.ClientSecret,
-		Endpoint:     c.endpoint(),
+		Endpoint:     endpoint,
 		RedirectURL:  c.RedirectURL,
 		Scopes:       c.Scopes,
 	}
@@ -166,8 +183,8 @@ func (c *Config) OAuth2() *oauth2.Config {
 
 // Format implements [fmt.Formatter]: it leaves the secret out, whatever the verb.
 func (c Config) Format(f fmt.State, _ rune) {
-	fmt.Fprintf(f, "pinterest.Config{ClientID: %q, Endpoint: %q, RedirectURL: %q, Scopes: %q, RefreshOn: %v, RefreshAhead: %v}",
-		c.ClientID, c.endpoint().TokenURL, c.RedirectURL, c.Scopes, c.RefreshOn, c.RefreshAhead)
+	fmt.Fprintf(f, "pinterest.Config{ClientID: %q, Host: %q, RedirectURL: %q, Scopes: %q, RefreshOn: %v, RefreshAhead: %v}",
+		c.ClientID, c.host(), c.RedirectURL, c.Scopes, c.RefreshOn, c.RefreshAhead)
 }
 
 // LogValue implements [slog.LogValuer]: it leaves the secret out.
@@ -200,6 +217,11 @@ func (c *Config) issued(t *oauth2.Token) bool {
 	return from == "" || to == "" || from == to
 }
 
+// foreign is the error of a token that c did not issue.
+func (c *Config) foreign(t *oauth2.Token) error {
+	return misconfigured(fmt.Sprintf("the token belongs to Pinterest's %s environment and Endpoint is %s's: use the endpoint that issued it", environment(t), c.environment()))
+}
+
 // check returns what keeps c from sending any token request.
 func (c *Config) check() error {
 	if c.ClientID == "" {
@@ -215,8 +237,11 @@ func (c *Config) check() error {
 // tokenURL returns the URL of the token endpoint, if a secret may travel there.
 func (c *Config) tokenURL() (*url.URL, error) {
 	u, err := url.Parse(c.endpoint().TokenURL)
-	if err != nil || u.Host == "" {
+	if err != nil || u.Hostname() == "" {
 		return nil, misconfigured("Endpoint.TokenURL is not an absolute URL: leave Endpoint zero for Pinterest's own")
+	}
+	if u.User != nil {
+		return nil, misconfigured("Endpoint.TokenURL must not hold a user or password: the app id and secret are sent by themselves")
 	}
 	if !confidential(u) {
 		return nil, misconfigured("Endpoint.TokenURL must be https, as secrets travel in the request (plain http is for loopback alone)")
@@ -240,5 +265,11 @@ func isLoopback(host string) bool {
 // joinScopes puts commas between scopes. Pinterest's description allows
 // commas or single spaces; nearly every production integration sends commas.
 func joinScopes(scopes []string) string {
-	return strings.Join(scopes, ",")
+	var named []string
+	for _, scope := range scopes {
+		if scope = strings.TrimSpace(scope); scope != "" {
+			named = append(named, scope)
+		}
+	}
+	return strings.Join(named, ",")
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"golang.org/x/oauth2/endpoints"
 
 	"github.com/go-pinterest/pinterest"
+	"github.com/go-pinterest/pinterest/pinteresttest"
 )
 
 func TestAuthCodeURLSendsCommasAndTheAppsNames(t *testing.T) {
@@ -234,6 +236,66 @@ func TestBadInputIsRefusedBeforeAnyTraffic(t *testing.T) {
 			message: "pinterest: exchange: Endpoint.TokenURL must be https, as secrets travel in the request (plain http is for loopback alone)",
 			is:      pinterest.ErrClientRejected,
 		},
+		"a scope list that splitting an empty string gives": {
+			change: func(c *pinterest.Config) { c.Scopes = []string{"", " "} },
+			do: func(ctx context.Context, c *pinterest.Config) error {
+				_, err := c.ClientCredentials(ctx).Token()
+				return err
+			},
+			message: "pinterest: client_credentials: Scopes is empty: client credentials need at least one scope",
+			is:      pinterest.ErrClientRejected,
+		},
+		"a blank code": {
+			do:      exchange(" "),
+			message: "pinterest: exchange: the authorization code is empty: pass the code parameter of the redirect, and look for its error parameter first",
+		},
+		"a token URL with a password": {
+			change:  func(c *pinterest.Config) { c.Endpoint.TokenURL = "https://me:secret@api.pinterest.com/v5/oauth/token" },
+			do:      exchange("code"),
+			message: "pinterest: exchange: Endpoint.TokenURL must not hold a user or password: the app id and secret are sent by themselves",
+			is:      pinterest.ErrClientRejected,
+		},
+		"a token URL without a host": {
+			change:  func(c *pinterest.Config) { c.Endpoint.TokenURL = "https://:1/v5/oauth/token" },
+			do:      exchange("code"),
+			message: "pinterest: exchange: Endpoint.TokenURL is not an absolute URL: leave Endpoint zero for Pinterest's own",
+			is:      pinterest.ErrClientRejected,
+		},
+		"revoking a token of the other environment": {
+			do: func(ctx context.Context, c *pinterest.Config) error {
+				tok, err := pinterest.UnmarshalToken([]byte(`{"version":1,"refresh_token":"pinr.x","environment":"sandbox"}`))
+				if err != nil {
+					return err
+				}
+				return c.Revoke(ctx, tok)
+			},
+			message: "pinterest: revoke: the token belongs to Pinterest's sandbox environment and Endpoint is production's: use the endpoint that issued it",
+			is:      pinterest.ErrClientRejected,
+		},
+		"a conversion token by another server's source": {
+			do: func(ctx context.Context, c *pinterest.Config) error {
+				other := testConfig()
+				other.Endpoint = pinterest.SandboxEndpoint
+				_, err := c.ConversionToken(ctx, other.TokenSource(ctx, &oauth2.Token{AccessToken: "pina_x"}))
+				return err
+			},
+			message: "pinterest: conversion_token: the token source is another server's: use the Config that made it",
+			is:      pinterest.ErrClientRejected,
+		},
+		"a conversion token by a nil source": {
+			do: func(ctx context.Context, c *pinterest.Config) error {
+				_, err := c.ConversionToken(ctx, (*pinterest.TokenSource)(nil))
+				return err
+			},
+			message: "pinterest: conversion_token: the token source is nil: pass one whose tokens have the scope ads:write",
+		},
+		"a conversion token by an empty token": {
+			do: func(ctx context.Context, c *pinterest.Config) error {
+				_, err := c.ConversionToken(ctx, oauth2.StaticTokenSource(nil))
+				return err
+			},
+			message: "pinterest: conversion_token: the token source gave no access token",
+		},
 		"a token URL that is none": {
 			change:  func(c *pinterest.Config) { c.Endpoint.TokenURL = "api.pinterest.com" },
 			do:      exchange("code"),
@@ -393,8 +455,10 @@ func TestConfigStandsInForOAuth2Config(t *testing.T) {
 	var _ oauth2.TokenSource = (*pinterest.TokenSource)(nil)
 
 	conf := testConfig()
+	conf.Endpoint = endpoints.Pinterest
+	conf.Endpoint.AuthURL = pinterest.Endpoint.AuthURL
 	std := conf.OAuth2()
-	assert.Equal(t, oauth2.AuthStyleInHeader, std.Endpoint.AuthStyle)
+	assert.Equal(t, oauth2.AuthStyleInHeader, std.Endpoint.AuthStyle, "or it would post a refused code twice")
 	std.Endpoint.AuthStyle = 0
 	assert.Equal(t, &oauth2.Config{
 		ClientID: conf.ClientID, ClientSecret: conf.ClientSecret, RedirectURL: conf.RedirectURL, Scopes: conf.Scopes,
@@ -415,6 +479,38 @@ func TestNoFormatOfAConfigHoldsItsSecret(t *testing.T) {
 	require.Contains(t, log.String(), "1234567")
 	assert.NotContains(t, log.String(), conf.ClientSecret)
 	assert.NotContains(t, log.String(), fmt.Sprintf("%x", conf.ClientSecret))
+}
+
+func TestNoFormatOfASourceOrStoreHoldsASecret(t *testing.T) {
+	conf, mem := testConfig(), pinterest.NewMemoryStore()
+	require.NoError(t, pinterest.SaveToken(t.Context(), mem, "account", &oauth2.Token{AccessToken: "pina_live", RefreshToken: "pinr.live"}))
+	src := conf.StoredTokenSource(t.Context(), mem, "account")
+	_, err := src.Token()
+	require.NoError(t, err)
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		for _, v := range []any{src, mem, pinterest.Encrypted(mem, newAEAD(t, false)), &pinterest.Transport{Source: src}, pinterest.NewClient(t.Context(), src)} {
+			said := fmt.Sprintf(verb, v)
+			for _, secret := range []string{conf.ClientSecret, "pina_live", "pinr.live"} {
+				assert.NotContains(t, said, secret)
+				assert.NotContains(t, said, strings.Trim(fmt.Sprint([]byte(secret)), "[]"))
+				assert.NotContains(t, said, fmt.Sprintf("%x", secret))
+			}
+		}
+	}
+}
+
+func TestConversionTokenWaitsNoLongerThanItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, &pinteresttest.Handler{Latency: 10 * time.Second})
+		src := l.conf.TokenSource(l.ctx, &oauth2.Token{RefreshToken: l.tok.RefreshToken})
+		ctx, cancel := context.WithTimeout(l.ctx, time.Second)
+		defer cancel()
+		start := time.Now()
+		_, err := l.conf.ConversionToken(ctx, src)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Equal(t, time.Second, time.Since(start))
+		time.Sleep(time.Minute)
+	})
 }
 
 func TestScopesAreThoseOfPinterestsDescription(t *testing.T) {

@@ -15,29 +15,45 @@ import (
 // [ScopeAdsWrite]; a [*TokenSource] among them is renewed if Pinterest answers
 // 401.
 func (c *Config) ConversionToken(ctx context.Context, src oauth2.TokenSource) (*oauth2.Token, error) {
-	if src == nil {
-		return nil, &Error{Op: opConversionToken, Err: errors.New("the token source is nil: pass one whose tokens have the scope " + ScopeAdsWrite)}
-	}
+	fail := func(err error) (*oauth2.Token, error) { return nil, &Error{Op: opConversionToken, Err: err} }
 	to, err := c.tokenURL()
 	if err != nil {
-		return nil, &Error{Op: opConversionToken, Err: err}
+		return fail(err)
 	}
-	token, err := src.Token()
+	var token *oauth2.Token
+	ours, isOurs := src.(*TokenSource)
+	switch {
+	case src == nil || isOurs && ours == nil:
+		return fail(errors.New("the token source is nil: pass one whose tokens have the scope " + ScopeAdsWrite))
+	case isOurs && ours.conf != nil && ours.host != to.Host:
+		return fail(misconfigured("the token source is another server's: use the Config that made it"))
+	case isOurs:
+		token, err = ours.TokenContext(ctx)
+	default:
+		token, err = src.Token()
+	}
 	if err != nil {
 		return nil, err
 	}
+	if token == nil || token.AccessToken == "" {
+		return fail(errors.New("the token source gave no access token"))
+	}
+	if !c.issued(token) {
+		return fail(c.foreign(token))
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.ResolveReference(&url.URL{Path: "conversion_token"}).String(), nil)
 	if err != nil {
-		return nil, &Error{Op: opConversionToken, Err: err}
+		return fail(err)
 	}
 	req.Header.Set("Accept", "application/json")
-	token.SetAuthHeader(req)
-	if s, ok := src.(*TokenSource); ok {
-		req = req.WithContext(context.WithValue(ctx, oauth2.HTTPClient, NewClient(ctx, s)))
+	if isOurs {
+		req = req.WithContext(context.WithValue(ctx, oauth2.HTTPClient, NewClient(ctx, ours)))
+	} else {
+		token.SetAuthHeader(req)
 	}
-	answer, fail := c.send(opConversionToken, req, newRedactor(c, token.AccessToken, token.RefreshToken))
-	if fail != nil {
-		return nil, fail
+	answer, refused := c.send(opConversionToken, req, newRedactor(token.AccessToken, token.RefreshToken))
+	if refused != nil {
+		return nil, refused
 	}
 	t := &oauth2.Token{TokenType: "Bearer"} // the answer's "conversion" is no scheme: the API takes it as a bearer token
 	t.AccessToken, _ = answer["access_token"].(string)

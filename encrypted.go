@@ -18,7 +18,9 @@ const sealVersion = "pinterest1:"
 //
 // Use a cipher whose random nonces cannot collide in practice, such as
 // [cipher.NewGCMWithRandomNonce] of AES or XChaCha20-Poly1305. To change the
-// AEAD's key, read each record by the old store and save it by the new one.
+// AEAD's key, load each token by the old store and save it by the new one, over
+// the same s. SaveToken replaces a record that cannot be opened; a source leaves
+// it untouched.
 func Encrypted(s Store, aead cipher.AEAD) Store {
 	return &encryptedStore{s, aead}
 }
@@ -27,6 +29,9 @@ type encryptedStore struct {
 	store Store
 	aead  cipher.AEAD
 }
+
+// Format implements [fmt.Formatter]: it shows neither value nor key, whatever the verb.
+func (e *encryptedStore) Format(f fmt.State, _ rune) { fmt.Fprint(f, "pinterest.Encrypted(…)") }
 
 func (e *encryptedStore) Load(ctx context.Context, key string) ([]byte, error) {
 	if err := e.check(key); err != nil {
@@ -57,6 +62,15 @@ func (e *encryptedStore) Update(ctx context.Context, key string, f func(ctx cont
 		}
 		return e.seal(key, value), nil
 	})
+}
+
+// replace seals value over whatever is kept under key, even if that cannot be
+// opened: a new login must not fail over an old record.
+func (e *encryptedStore) replace(ctx context.Context, key string, value []byte) error {
+	if err := e.check(key); err != nil {
+		return err
+	}
+	return e.store.Update(ctx, key, func(context.Context, []byte) ([]byte, error) { return e.seal(key, value), nil })
 }
 
 func (e *encryptedStore) Delete(ctx context.Context, key string) error {

@@ -106,6 +106,19 @@ func TestASealedRecordBelongsToItsKey(t *testing.T) {
 	require.ErrorContains(t, err, "cannot be opened", "by another encryption key")
 }
 
+func TestANewLoginReplacesARecordThatCannotBeOpened(t *testing.T) {
+	plain := pinterest.NewMemoryStore()
+	before, after := pinterest.Encrypted(plain, newAEAD(t, false)), pinterest.Encrypted(plain, newAEAD(t, false))
+	tok := &oauth2.Token{RefreshToken: "pinr.mine"}
+	require.NoError(t, pinterest.SaveToken(t.Context(), before, "account", tok))
+	loaded, err := pinterest.LoadToken(t.Context(), before, "account")
+	require.NoError(t, err)
+	require.NoError(t, pinterest.SaveToken(t.Context(), after, "account", loaded), "the way to another encryption key")
+	back, err := pinterest.LoadToken(t.Context(), after, "account")
+	require.NoError(t, err)
+	assert.Equal(t, tok.RefreshToken, back.RefreshToken)
+}
+
 func TestEncryptedRefusesBadInput(t *testing.T) {
 	_, err := pinterest.LoadToken(t.Context(), pinterest.Encrypted(pinterest.NewMemoryStore(), nil), "account")
 	require.ErrorContains(t, err, "Encrypted has no cipher.AEAD")

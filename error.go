@@ -159,17 +159,20 @@ func rfcWord(op string, status, code int) string {
 	return ""
 }
 
-// noAnswerError says why no answer came. It prints what went wrong without
-// the secrets that a broken answer can smuggle into the words of net/http,
-// and so does not unwrap to them; errors.Is and errors.As still see it all.
-type noAnswerError struct {
-	message string
-	err     error
+// rfcWords are the error words of RFC 6749 (5.2, 4.1.2.1), RFC 6750 and RFC
+// 8628 that decide something. Other servers on the way say "error" for much else.
+var rfcWords = []string{
+	"invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope",
+	"access_denied", "unsupported_response_type", "server_error", "temporarily_unavailable",
+	"invalid_token", "insufficient_scope", "slow_down",
 }
 
-func (e *noAnswerError) Error() string        { return e.message }
-func (e *noAnswerError) Is(target error) bool { return errors.Is(e.err, target) }
-func (e *noAnswerError) As(target any) bool   { return errors.As(e.err, target) }
+func isRFCWord(s string) bool { return slices.Contains(rfcWords, s) }
+
+// noAnswerError says why no answer came.
+type noAnswerError struct{ error }
+
+func (e *noAnswerError) Unwrap() error { return e.error }
 
 // misconfigured says what the operator has to change before anything is sent.
 func misconfigured(what string) error {

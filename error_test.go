@@ -64,6 +64,12 @@ func TestEveryRefusalIsReadForWhatItMeans(t *testing.T) {
 		{200, `{"error":"invalid_client"}`, "invalid_client", pinterest.ErrClientRejected, false},
 		{401, `{"error":"unauthorized_client","code":283}`, "unauthorized_client", pinterest.ErrClientRejected, false},
 		{400, `{"error":"invalid_scope"}`, "invalid_scope", pinterest.ErrClientRejected, false},
+		{503, `{"status":503,"error":"Service Unavailable"}`, "server_error", nil, temporary},
+		{500, `{"error":"invalid_grant"}`, "server_error", nil, temporary},
+		{429, `{"error":"Too Many Requests"}`, "temporarily_unavailable", nil, temporary},
+		{401, `{"code":283,"error":"Unauthorized"}`, "invalid_grant", pinterest.ErrReauthorize, false},
+		{401, `{"code":2,"error":"failure"}`, "invalid_client", pinterest.ErrClientRejected, false},
+		{401, `{"code":283.0}`, "invalid_grant", pinterest.ErrReauthorize, false},
 		{400, `{"error":{"not":"a word"},"code":"283","message":["not a message"]}`, "invalid_grant", pinterest.ErrReauthorize, false},
 	}
 	for _, c := range cases {
@@ -121,10 +127,12 @@ func TestAnErrorSaysWhatIsWrongAndWhatToDo(t *testing.T) {
 	_, err = testConfig().Exchange(answering(200, strings.Repeat("x", 3<<20)).context(t.Context()), "code")
 	require.EqualError(t, err, "pinterest: exchange: 200 OK: the answer is longer than 1048576 bytes")
 	_, err = testConfig().Exchange(answering(500, strings.Repeat("x", 3<<20)).context(t.Context()), "code")
+	assert.Less(t, len(err.Error()), 300)
+
+	_, err = testConfig().Exchange(answering(400, `{"status":"failure","code":1,"message":"Invalid request","data":"pina_x"}`).context(t.Context()), "code")
 	var r *oauth2.RetrieveError
 	require.ErrorAs(t, err, &r)
-	assert.Len(t, r.Body, 1<<20)
-	assert.Less(t, len(err.Error()), 300)
+	assert.JSONEq(t, `{"status":"failure","code":1,"message":"Invalid request"}`, string(r.Body), "what of it is known")
 }
 
 func TestRetryAfterIsReadInEveryForm(t *testing.T) {
@@ -139,7 +147,9 @@ func TestRetryAfterIsReadInEveryForm(t *testing.T) {
 			"a date gone by":   {"Retry-After", time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat), 429, 0},
 			"nonsense":         {"Retry-After", "soon", 429, 0},
 			"negative":         {"Retry-After", "-5", 429, 0},
-			"huge":             {"Retry-After", "99999999999999999999", 429, (1<<31 - 1) * time.Second},
+			"huge":             {"Retry-After", "99999999999999999999", 429, 0},
+			"an epoch":         {"X-Ratelimit-Reset", "1795555555", 429, 0},
+			"with a window":    {"X-Ratelimit-Reset", "7;w=60", 429, 7 * time.Second},
 			"at a fault":       {"Retry-After", "60", 503, time.Minute},
 			"the rate limit's": {"X-Ratelimit-Reset", "75", 429, 75 * time.Second},
 			"two rate limits":  {"X-Ratelimit-Reset", "75, 3600;w=3600", 429, 75 * time.Second},
@@ -273,6 +283,82 @@ func TestNoErrorHoldsASecretWhateverTheServerEchoes(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Whoever sends the user back chooses the code, and may choose it so that
+// taking it out of an echo leaves the rest of a secret standing.
+func TestOneSecretHidesNoOther(t *testing.T) {
+	conf := testConfig()
+	basic := base64.StdEncoding.EncodeToString([]byte(conf.ClientID + ":" + conf.ClientSecret))
+	for _, code := range []string{basic[:8], "Basic " + basic[:8], basic[3:20], basic[len(basic)-8:]} {
+		_, err := conf.Exchange(answering(400, `{"code":1,"message":"bad header Basic `+basic+`"}`).context(t.Context()), code)
+		require.ErrorContains(t, err, "bad header")
+		for i := 0; i+12 <= len(basic); i++ {
+			require.NotContains(t, err.Error(), basic[i:i+12])
+		}
+	}
+	_, err := conf.Exchange(failing(errors.New("connection refused")).context(t.Context()), "c")
+	require.ErrorContains(t, err, "connection refused", "a code of a letter is no reason to garble every word")
+	_, err = conf.Exchange(answering(400, `{"error":"invalid_grant"}`).context(t.Context()), "grant")
+	require.ErrorIs(t, err, pinterest.ErrReauthorize, "nor the server's verdict")
+}
+
+func TestNoFormOrPieceOfASecretIsShown(t *testing.T) {
+	const secret, code, verifier = `a/b=c&d"e\f<g`, "c0de5ecret9876543210abcdefabcdef01234567", "v3rifier-of-the-login-0123456789"
+	conf := testConfig()
+	conf.ClientSecret = secret
+	for name, c := range map[string]struct{ body, leak string }{
+		"a code cut short":  {`{"code":283,"message":"code ` + code[:36] + `... is invalid"}`, code[4:30]},
+		"the PKCE verifier": {`{"code":1,"message":"code_verifier ` + verifier + ` is unknown"}`, verifier},
+		"base64":            {`{"message":"` + base64.StdEncoding.EncodeToString([]byte(secret)) + `"}`, base64.StdEncoding.EncodeToString([]byte(secret))},
+		"JSON":              {`{"message":"a/b=c&d"e\f<g"}`, `a/b=c&d`},
+		"HTML": {`<p>a/b=c&amp;d&#34;e\f&lt;g</p>`, `a/b=c&amp;d`},
+		"a new token":               {`{"error":"x","access_token":"pina_AB\/CDEFGHIJ"}`, `CDEFGHIJ`},
+		"a new token in an array":   {`{"error":"x","refresh_token":["opaqueCDEFGHIJ"]}`, `opaqueCDEFGHIJ`},
+		"a new token of other case": {`{"message":"accessToken: opaqueCDEFGHIJ"}`, `opaqueCDEFGHIJ`},
+		"a new token in a URL":      {`{"message":"access_token%3DopaqueCDEFGHIJ"}`, `opaqueCDEFGHIJ`},
+	} {
+		_, err := conf.Exchange(answering(418, c.body).context(t.Context()), code, oauth2.VerifierOption(verifier))
+		assert.NotContains(t, dump(t, err), c.leak, name)
+	}
+
+	// What net/http quotes, and the url.Error that programs take out for its Timeout.
+	cause := &url.Error{Op: "Post", URL: "https://api.pinterest.com/", Err: fmt.Errorf("malformed answer %q %s", secret, code)}
+	_, err := conf.Exchange(failing(cause).context(t.Context()), code)
+	var u *url.Error
+	require.ErrorAs(t, err, &u)
+	for _, said := range []string{err.Error(), u.Error()} {
+		assert.Contains(t, said, "malformed answer")
+		assert.NotContains(t, said, code)
+		assert.NotContains(t, said, `a/b=c&d"e`)
+	}
+	assert.False(t, u.Timeout())
+	_, err = conf.Exchange(failing(context.DeadlineExceeded).context(t.Context()), code)
+	require.ErrorAs(t, err, &u)
+	assert.True(t, u.Timeout())
+}
+
+func TestAnErrorOfOnRefreshIsToldWithoutTheToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		refused := errors.New("refused")
+		conf := testConfig()
+		var log lockedBuffer
+		conf.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		conf.OnRefresh = func(_ context.Context, tok *oauth2.Token) error {
+			record, err := pinterest.MarshalToken(tok)
+			require.NoError(t, err)
+			return fmt.Errorf("invalid input: %s: %w", record, refused)
+		}
+		src := conf.TokenSource(answering(200, goodAnswer).context(t.Context()), expiredToken())
+		_, err := src.Token()
+		require.NoError(t, err)
+		_, err = src.Refresh(t.Context())
+		require.ErrorIs(t, err, refused)
+		said := err.Error() + log.String()
+		assert.Contains(t, said, "invalid input")
+		assert.NotContains(t, said, "pina_new")
+		assert.NotContains(t, said, "pinr.new")
+	})
 }
 
 // dump returns everything a program may print of an error.

@@ -3,7 +3,6 @@ package pinterest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -35,7 +34,7 @@ func (c *Config) refresh(ctx context.Context, t *oauth2.Token) (*oauth2.Token, e
 		return nil, &Error{Op: opRefresh, Err: &decided{"the token has no refresh token to renew it by: the user must authorize the app again", ErrReauthorize}}
 	}
 	if !c.issued(t) {
-		return nil, &Error{Op: opRefresh, Err: misconfigured(fmt.Sprintf("the token belongs to Pinterest's %s environment and Endpoint is %s's: use the endpoint that issued it", environment(t), c.environment()))}
+		return nil, &Error{Op: opRefresh, Err: c.foreign(t)}
 	}
 	v := url.Values{"refresh_token": {t.RefreshToken}}
 	c.RefreshOn.ask(grantRefreshToken, v)
@@ -44,7 +43,7 @@ func (c *Config) refresh(ctx context.Context, t *oauth2.Token) (*oauth2.Token, e
 
 // clientCredentials gets a token for the app's own account.
 func (c *Config) clientCredentials(ctx context.Context) (*oauth2.Token, error) {
-	if len(c.Scopes) == 0 {
+	if joinScopes(c.Scopes) == "" {
 		return nil, &Error{Op: opClientCredentials, Err: misconfigured("Scopes is empty: client credentials need at least one scope")}
 	}
 	return c.retrieve(ctx, opClientCredentials, url.Values{"scope": {joinScopes(c.Scopes)}}, nil)
@@ -116,7 +115,7 @@ func (c *Config) attempt(ctx context.Context, op string, v url.Values) (map[stri
 	if fail != nil {
 		return nil, fail
 	}
-	return c.send(op, req, newRedactor(c, v.Get("code"), v.Get("refresh_token")))
+	return c.send(op, req, c.secrets(v))
 }
 
 // newRequest returns a POST of v to one of the endpoints that know the app by

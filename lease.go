@@ -77,3 +77,8 @@ func (l *lease) exact() *oauth2.Token {
 	t.Expiry = l.end
 	return &t
 }
+
+// secrets are what an error of a function that was handed the token may quote.
+func (l *lease) secrets() *redactor {
+	return newRedactor(l.token.AccessToken, l.token.RefreshToken)
+}

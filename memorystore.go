@@ -35,6 +35,9 @@ type turn struct {
 	users int // who have it or wait for it
 }
 
+// Format implements [fmt.Formatter]: it shows no value, whatever the verb.
+func (s *memoryStore) Format(f fmt.State, _ rune) { fmt.Fprint(f, "pinterest.NewMemoryStore()") }
+
 func (s *memoryStore) Load(ctx context.Context, key string) ([]byte, error) {
 	if err := ready(ctx, key); err != nil {
 		return nil, err

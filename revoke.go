@@ -19,14 +19,15 @@ func (c *Config) Revoke(ctx context.Context, t *oauth2.Token) error {
 	if t == nil || t.RefreshToken == "" && t.AccessToken == "" {
 		return &Error{Op: opRevoke, Err: errors.New("the token is empty: there is nothing to revoke")}
 	}
-	if t.RefreshToken != "" {
-		if err := c.revoke(ctx, t.RefreshToken, "refresh_token"); err != nil {
-			return err
-		}
+	if !c.issued(t) {
+		return &Error{Op: opRevoke, Err: c.foreign(t)}
 	}
-	if t.AccessToken != "" {
-		// One that died with the refresh token needs no revoking.
-		if err := c.revoke(ctx, t.AccessToken, "access_token"); err != nil && !errors.Is(err, ErrReauthorize) {
+	for _, token := range []struct{ value, hint string }{{t.RefreshToken, "refresh_token"}, {t.AccessToken, "access_token"}} {
+		if token.value == "" {
+			continue
+		}
+		// One that is dead already needs no revoking.
+		if err := c.revoke(ctx, token.value, token.hint); err != nil && !errors.Is(err, ErrReauthorize) {
 			return err
 		}
 	}
@@ -41,7 +42,7 @@ func (c *Config) revoke(ctx context.Context, token, hint string) error {
 	v := url.Values{"token": {token}, "token_type_hint": {hint}}
 	req, fail := c.newRequest(ctx, opRevoke, to.JoinPath("revoke"), v)
 	if fail == nil {
-		_, fail = c.send(opRevoke, req, newRedactor(c, token))
+		_, fail = c.send(opRevoke, req, c.secrets(v))
 	}
 	if fail != nil {
 		return fail

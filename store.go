@@ -89,7 +89,7 @@ func LoadToken(ctx context.Context, s Store, key string) (*oauth2.Token, error) 
 
 // SaveToken keeps t under key, where sources in every process that shares the
 // store find it: this is what to do with the token of a login. It waits for a
-// renewal of key's token that is under way.
+// renewal of key's token that is under way, and replaces whatever is there.
 func SaveToken(ctx context.Context, s Store, key string, t *oauth2.Token) error {
 	if err := checkPlace(s, key); err != nil {
 		return err
@@ -98,7 +98,11 @@ func SaveToken(ctx context.Context, s Store, key string, t *oauth2.Token) error 
 	if err != nil {
 		return err
 	}
-	err = s.Update(ctx, key, func(context.Context, []byte) ([]byte, error) { return data, nil })
+	if e, ok := s.(*encryptedStore); ok {
+		err = e.replace(ctx, key, data)
+	} else {
+		err = s.Update(ctx, key, func(context.Context, []byte) ([]byte, error) { return data, nil })
+	}
 	if err != nil {
 		return fmt.Errorf("pinterest: saving the token of key %q: %w", key, err)
 	}

@@ -116,7 +116,10 @@ func (s *TokenSource) renewUnderLock(ctx context.Context, f *flight) error {
 	switch {
 	case after != nil:
 		f.lease, f.renewed = s.conf.newLease(after), true
-		f.unsaved = &unsaved{from: before, kept: err == nil, err: err}
+		f.unsaved = &unsaved{from: before, kept: err == nil}
+		if err != nil {
+			f.unsaved.err = f.lease.secrets().error(err)
+		}
 		return nil
 	case fail == errAsIs:
 		return nil

@@ -187,6 +187,10 @@ func (c *Config) newToken(answer map[string]any, old *oauth2.Token, asked time.T
 		TokenType:    text("token_type"),
 		RefreshToken: text("refresh_token"),
 	}
+	if !printable(t.TokenType) {
+		t.TokenType = "" // which is bearer
+	}
+	// None, zero and less say nothing of when it expires.
 	if in, ok := number(answer["expires_in"]); ok && in > 0 {
 		life := secondsToDuration(in)
 		t.Expiry = asked.Round(0).Add(life)
@@ -205,7 +209,7 @@ func (c *Config) newToken(answer map[string]any, old *oauth2.Token, asked time.T
 		extra[extraEnvironment] = env
 	}
 	if old != nil {
-		if !printable(t.RefreshToken) || t.RefreshToken == "" { // a legacy refresh returns none
+		if t.RefreshToken == "" || !printable(t.RefreshToken) { // a legacy refresh returns none
 			t.RefreshToken = old.RefreshToken
 		}
 		if _, known := extra[extraRefreshAt]; !known && t.RefreshToken == old.RefreshToken {
@@ -231,12 +235,9 @@ func number(v any) (float64, bool) {
 		return v, true
 	case int64: // by Extra of a form-encoded answer
 		return float64(v), true
-	case json.Number:
-		f, err := v.Float64()
-		return f, err == nil
 	case string:
 		f, err := strconv.ParseFloat(strings.TrimSpace(v), 64)
-		return f, err == nil && !math.IsNaN(f)
+		return f, !math.IsNaN(f) && (err == nil || errors.Is(err, strconv.ErrRange))
 	}
 	return 0, false
 }

@@ -125,6 +125,8 @@ func TestOddAnswersGetTheirSaneReading(t *testing.T) {
 		{`"refresh_token":"pinr.new","expires_in":0,"refresh_token_expires_in":0,"refresh_token_expires_at":0`, unknown, unknown, "pinr.new"},
 		{`"refresh_token":"pinr.new","expires_in":-5,"refresh_token_expires_in":-5,"refresh_token_expires_at":-5`, unknown, unknown, "pinr.new"},
 		{`"refresh_token":"pinr.new","expires_in":1e300,"refresh_token_expires_in":1e300,"refresh_token_expires_at":1e300`, math.MaxInt32 * time.Second, math.MaxInt32 * time.Second, "pinr.new"},
+		{`"refresh_token":"pinr.new","expires_in":1e999,"refresh_token_expires_in":1e999,"refresh_token_expires_at":1e999`, math.MaxInt32 * time.Second, math.MaxInt32 * time.Second, "pinr.new"},
+		{`"refresh_token":"pinr.new","token_type":"bearer\r\nX: 1","expires_in":3600`, time.Hour, unknown, "pinr.new"},
 		{`"refresh_token":"pinr.new","expires_in":"3600","refresh_token_expires_in":"7200"`, time.Hour, 2 * time.Hour, "pinr.new"},
 		{`"refresh_token":"pinr.new","expires_in":3600.9,"refresh_token_expires_in":7200.0`, time.Hour + 900*time.Millisecond, 2 * time.Hour, "pinr.new"},
 		{`"refresh_token":"pinr.new","expires_in":"soon","refresh_token_expires_in":{},"refresh_token_expires_at":[]`, unknown, unknown, "pinr.new"},
@@ -144,10 +146,11 @@ func TestOddAnswersGetTheirSaneReading(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				old := (&oauth2.Token{RefreshToken: "pinr.old"}).WithExtra(map[string]any{
 					"refresh_token_expires_at": float64(time.Now().Add(50 * day).Unix()), "scope": "ads:read"})
-				w := answering(http.StatusOK, `{"access_token":"pina_new",`+c.fields+`}`)
+				w := answering(http.StatusOK, "\ufeff"+`{"access_token":"pina_new",`+c.fields+`}`)
 				tok, err := testConfig().TokenSource(w.context(t.Context()), old).TokenContext(t.Context())
 				require.NoError(t, err)
 				assert.Equal(t, "pina_new", tok.AccessToken)
+				assert.Equal(t, "Bearer", tok.Type())
 				assert.Equal(t, c.token, tok.RefreshToken)
 				assert.Equal(t, []string{"ads:read"}, pinterest.GrantedScopes(tok), "kept where the answer does not say")
 				if c.expiry == unknown {

@@ -287,7 +287,7 @@ func (s *TokenSource) save(f *flight) {
 	if s.store != nil && !u.kept {
 		newer, err := s.keep(ctx, f.lease, u.from)
 		if err != nil {
-			u.err = err
+			u.err = f.lease.secrets().error(err)
 			return
 		}
 		if newer != nil {
@@ -297,7 +297,8 @@ func (s *TokenSource) save(f *flight) {
 		u.kept = true
 	}
 	if s.conf.OnRefresh != nil {
-		if u.err = s.conf.OnRefresh(ctx, f.lease.exact()); u.err != nil {
+		if err := s.conf.OnRefresh(ctx, f.lease.exact()); err != nil {
+			u.err = f.lease.secrets().error(err)
 			return
 		}
 	}
@@ -375,6 +376,11 @@ func (s *TokenSource) accepted() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.futile, s.patientUntil = 0, time.Time{}
+}
+
+// Format implements [fmt.Formatter]: it shows no secret, whatever the verb.
+func (s *TokenSource) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "pinterest.TokenSource{%s, Host: %q, Key: %q}", s.op, s.host, s.key)
 }
 
 // bury is told that l's access token is dead, and that nothing can renew it.

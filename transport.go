@@ -122,29 +122,25 @@ func saysDead(resp *http.Response) bool {
 
 // trusts reports whether the token may travel to u.
 func (t *Transport) trusts(u *url.URL) bool {
-	if u.Scheme != "https" && !confidential(u) {
+	if u == nil || u.Host == "" || u.Scheme != "https" && !confidential(u) {
 		return false
 	}
 	if t.Hosts == nil {
 		host := t.Source.host
-		return u.Host == host || strings.EqualFold(withPort(u.Host, u.Scheme), withPort(host, u.Scheme))
+		return u.Host == host || sameHost(withPort(u.Host, u.Scheme), withPort(host, u.Scheme))
 	}
 	for _, host := range t.Hosts {
-		if strings.EqualFold(host, u.Host) || strings.EqualFold(host, u.Hostname()) ||
-			strings.EqualFold(host, withPort(u.Host, u.Scheme)) {
+		if sameHost(host, u.Host) || sameHost(host, u.Hostname()) || sameHost(host, withPort(u.Host, u.Scheme)) {
 			return true
 		}
 	}
 	return false
 }
 
-// hostOf returns the host of a URL, with its port if it names one.
-func hostOf(u string) string {
-	_, rest, _ := strings.Cut(u, "://")
-	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
-		rest = rest[:i]
-	}
-	return rest
+// sameHost compares hosts without regard to the case of ASCII letters, and of
+// no others: what else a name is folded to is up to who dials it.
+func sameHost(a, b string) bool {
+	return strings.EqualFold(a, b) && strings.IndexFunc(a+b, func(r rune) bool { return r > '~' }) < 0
 }
 
 // withPort adds the scheme's port to a host that has none.

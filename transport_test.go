@@ -201,6 +201,7 @@ func TestRequestsToOtherHostsPassThroughUntouched(t *testing.T) {
 		"https://pinterest-media.s3.amazonaws.com/":     false,
 		"https://api.pinterest.com.example.com/v5/pins": false,
 		"https://example.com/api.pinterest.com":         false,
+		"https://api.pintere\u017ft.com/v5/pins":        false, // a letter that folds to s
 		"https://api.pinterest.com@example.com/v5/pins": false,
 	} {
 		t.Run(target, func(t *testing.T) {

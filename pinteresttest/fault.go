@@ -2,6 +2,7 @@ package pinteresttest
 
 import (
 	"cmp"
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -45,6 +46,9 @@ func (h *Handler) Fail(path string, faults ...Fault) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, f := range faults {
+		if s := f.Status; s != 0 && (s < 200 || s > 599 || s == http.StatusNoContent || s == http.StatusNotModified) {
+			panic(fmt.Sprintf("pinteresttest: a fault cannot have status %d: it says something, so from 200 to 599 but 204 and 304", s))
+		}
 		h.faults = append(h.faults, pathFault{path, f})
 	}
 }

@@ -132,3 +132,9 @@ func TestAClientThatLeavesAfterTheWorkHasStillRotated(t *testing.T) {
 		assert.Equal(t, 1, h.Counts().Replays)
 	})
 }
+
+func TestAFaultHasAStatusThatCanCarryABody(t *testing.T) {
+	for _, status := range []int{99, 101, 204, 304, 1000} {
+		assert.Panics(t, func() { new(pinteresttest.Handler).Fail("", pinteresttest.Fault{Status: status}) }, "%d", status)
+	}
+}

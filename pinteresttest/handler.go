@@ -112,6 +112,7 @@ type request struct {
 	*http.Request
 	form   url.Values // the body's
 	isForm bool
+	large  bool // the body has more than a megabyte
 }
 
 // errLost is the answer that never comes.
@@ -165,10 +166,12 @@ func read(r *http.Request) (*request, error) {
 		return req, nil
 	}
 	// Read whole before any waiting: only then does a server notice that its client left.
-	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+	const most = 1 << 20
+	body, err := io.ReadAll(io.LimitReader(r.Body, most+1))
 	if err != nil {
 		return nil, err
 	}
+	req.large = len(body) > most
 	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err == nil && t == "application/x-www-form-urlencoded" {
 		req.form, err = url.ParseQuery(string(body))
 		req.isForm = err == nil
@@ -201,6 +204,9 @@ const (
 func (h *Handler) route(r *request) *answer {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if r.large {
+		return refuse(http.StatusRequestEntityTooLarge, 413, "The request is too large.")
+	}
 	switch r.URL.Path {
 	case "/oauth":
 		to := url.URL{Path: authorizePath, RawQuery: r.URL.RawQuery}

@@ -45,6 +45,11 @@ func (h *Handler) checkClient(r *request) *answer {
 	if !r.isForm {
 		return invalid("The body must be application/x-www-form-urlencoded.")
 	}
+	for name, values := range r.form {
+		if len(values) > 1 { // RFC 6749, section 3.2
+			return invalid(fmt.Sprintf("%q must not be given twice.", name))
+		}
+	}
 	id, secret, _ := r.BasicAuth()
 	if !same(id, h.appID()) || !same(secret, cmp.Or(h.AppSecret, DefaultAppSecret)) || r.form.Has("client_secret") {
 		return usual(http.StatusUnauthorized, codeAuthentication)

@@ -391,3 +391,16 @@ func TestAConversionTokenTakesAUsersTokenWithAdsWrite(t *testing.T) {
 	app := postToken(t, h, "grant_type", "client_credentials", "scope", "ads:write")
 	assertRefused(t, ask(app.text("access_token")), 403, 29)
 }
+
+func TestAParameterGivenTwiceIsRefused(t *testing.T) {
+	h := new(pinteresttest.Handler)
+	form := values("grant_type", "refresh_token", "refresh_token", h.Login().RefreshToken)
+	form.Add("grant_type", "refresh_token")
+	assertRefused(t, do(t, h.Client(), formRequest(t, tokenURL, form)), 400, 1)
+}
+
+func TestARequestOfMegabytesIsRefused(t *testing.T) {
+	h := new(pinteresttest.Handler)
+	form := values("grant_type", "refresh_token", "refresh_token", h.Login().RefreshToken, "padding", strings.Repeat("x", 2<<20))
+	assertRefused(t, do(t, h.Client(), formRequest(t, tokenURL, form)), 413, 413)
+}
