@@ -308,11 +308,11 @@ func TestNoFormOrPieceOfASecretIsShown(t *testing.T) {
 	conf := testConfig()
 	conf.ClientSecret = secret
 	for name, c := range map[string]struct{ body, leak string }{
-		"a code cut short":  {`{"code":283,"message":"code ` + code[:36] + `... is invalid"}`, code[4:30]},
-		"the PKCE verifier": {`{"code":1,"message":"code_verifier ` + verifier + ` is unknown"}`, verifier},
-		"base64":            {`{"message":"` + base64.StdEncoding.EncodeToString([]byte(secret)) + `"}`, base64.StdEncoding.EncodeToString([]byte(secret))},
-		"JSON":              {`{"message":"a/b=c&d"e\f<g"}`, `a/b=c&d`},
-		"HTML": {`<p>a/b=c&amp;d&#34;e\f&lt;g</p>`, `a/b=c&amp;d`},
+		"a code cut short":          {`{"code":283,"message":"code ` + code[:36] + `... is invalid"}`, code[4:30]},
+		"the PKCE verifier":         {`{"code":1,"message":"code_verifier ` + verifier + ` is unknown"}`, verifier},
+		"base64":                    {`{"message":"` + base64.StdEncoding.EncodeToString([]byte(secret)) + `"}`, base64.StdEncoding.EncodeToString([]byte(secret))},
+		"JSON":                      {`{"message":"a/b=c&d"e\f<g"}`, `a/b=c&d`},
+		"HTML":                      {`<p>a/b=c&amp;d&#34;e\f&lt;g</p>`, `a/b=c&amp;d`},
 		"a new token":               {`{"error":"x","access_token":"pina_AB\/CDEFGHIJ"}`, `CDEFGHIJ`},
 		"a new token in an array":   {`{"error":"x","refresh_token":["opaqueCDEFGHIJ"]}`, `opaqueCDEFGHIJ`},
 		"a new token of other case": {`{"message":"accessToken: opaqueCDEFGHIJ"}`, `opaqueCDEFGHIJ`},
