@@ -26,7 +26,7 @@ func (c *Config) send(op string, req *http.Request, secrets *redactor) (map[stri
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, &Error{Op: op, Err: &noAnswerError{secrets.error(err)}}
+		return nil, &Error{Op: op, Err: &passingError{secrets.error(err)}}
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
@@ -34,7 +34,7 @@ func (c *Config) send(op string, req *http.Request, secrets *redactor) (map[stri
 		return nil, refusal(op, resp, body, secrets)
 	}
 	if err != nil {
-		return nil, &Error{Op: op, Err: &noAnswerError{fmt.Errorf("the answer broke off: %w", secrets.error(err))}}
+		return nil, &Error{Op: op, Err: &passingError{fmt.Errorf("the answer broke off: %w", secrets.error(err))}}
 	}
 	if op == opRevoke {
 		return nil, nil // 200 with no body

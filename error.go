@@ -105,12 +105,12 @@ func (e *Error) Is(target error) bool {
 	return target != nil && target == e.decision()
 }
 
-// Temporary reports whether the same request may succeed later: no answer
-// came, or the answer was a rate limit or a fault of the server.
+// Temporary reports whether the same call may succeed later: no answer came, or
+// the answer was a rate limit or a fault of the server, or the store failed.
 func (e *Error) Temporary() bool {
 	if e.StatusCode == 0 {
-		var n *noAnswerError
-		return errors.As(e.Err, &n) && !errors.Is(e.Err, context.Canceled)
+		var p interface{ passing() bool }
+		return errors.As(e.Err, &p) && !errors.Is(e.Err, context.Canceled)
 	}
 	return e.StatusCode == http.StatusRequestTimeout ||
 		slices.Contains([]string{"temporarily_unavailable", "server_error", "slow_down"}, e.word())
@@ -169,10 +169,24 @@ var rfcWords = []string{
 
 func isRFCWord(s string) bool { return slices.Contains(rfcWords, s) }
 
-// noAnswerError says why no answer came.
-type noAnswerError struct{ error }
+// A passingError is what may be over the next time. Its cause can be anything,
+// an error of this package's for one, but is no verdict on the token.
+type passingError struct{ err error }
 
-func (e *noAnswerError) Unwrap() error { return e.error }
+func (e *passingError) Error() string { return e.err.Error() }
+func (e *passingError) passing() bool { return true }
+
+func (e *passingError) Is(target error) bool {
+	return target != ErrReauthorize && target != ErrClientRejected && errors.Is(e.err, target)
+}
+
+func (e *passingError) As(target any) bool {
+	switch target.(type) {
+	case **Error, **oauth2.RetrieveError:
+		return false
+	}
+	return errors.As(e.err, target)
+}
 
 // misconfigured says what the operator has to change before anything is sent.
 func misconfigured(what string) error {

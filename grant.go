@@ -98,17 +98,13 @@ func (c *Config) attempt(ctx context.Context, op string, v url.Values) (map[stri
 		return nil, &Error{Op: op, Err: err}
 	}
 	if op != opExchange {
-		// A renewal that has begun is not given up if the store's lock is lost
-		// meanwhile: the answer may still be saved, and is lost otherwise.
+		// A request that is sent has its full time, even if the store's lock is
+		// lost meanwhile: the answer may still be saved, and is lost otherwise.
 		if err := ctx.Err(); err != nil {
-			return nil, &Error{Op: op, Err: err}
-		}
-		deadline := time.Now().Add(attemptTime)
-		if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
-			deadline = d
+			return nil, &Error{Op: op, Err: &passingError{err}}
 		}
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(context.WithoutCancel(ctx), deadline)
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), attemptTime)
 		defer cancel()
 	}
 	req, fail := c.newRequest(ctx, op, to, v)

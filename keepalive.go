@@ -7,7 +7,6 @@ import (
 	"iter"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -23,20 +22,22 @@ type KeepAliveOptions struct {
 // be nil.
 //
 // A token whose refresh expiry is not known is renewed, too. One bad account
-// stops no other. A rate limit slows the sweep down and fails nobody. Sweeps
-// that run at the same time, in this process or another, share the work. The
-// memory it takes does not depend on the number of accounts.
+// stops no other. A rate limit slows the sweep down. Sweeps that run at the same
+// time, in this process or another, share the work. The memory it takes does not
+// depend on the number of accounts.
 //
 // An error with an empty key ends the sweep: the store could not list its keys,
 // c cannot send anything, or ctx is over. A sweep that is left, by its context
-// or by its loop, starts nothing more and returns when what had begun is saved.
+// or by its loop, starts nothing more and returns when what had begun is done. A
+// renewed token that cannot be saved is yielded with the error; the sweep goes
+// on trying to save it until ctx is over, and this process after that.
 func (c *Config) KeepAlive(ctx context.Context, s Store, opts *KeepAliveOptions) iter.Seq2[string, error] {
-	k := &sweep{conf: c, store: s, within: 14 * 24 * time.Hour, parallel: 8}
+	w := &sweep{conf: c, store: s, within: 14 * 24 * time.Hour, parallel: 8}
 	if opts != nil && opts.Within != 0 {
-		k.within = opts.Within
+		w.within = opts.Within
 	}
 	if opts != nil && opts.Parallel > 0 {
-		k.parallel = opts.Parallel
+		w.parallel = opts.Parallel
 	}
 	return func(yield func(string, error) bool) {
 		if err := checkPlace(s, "any"); err != nil {
@@ -47,7 +48,7 @@ func (c *Config) KeepAlive(ctx context.Context, s Store, opts *KeepAliveOptions)
 			yield("", &Error{Op: opRefresh, Err: err})
 			return
 		}
-		k.run(ctx, yield)
+		w.run(ctx, yield)
 	}
 }
 
@@ -58,7 +59,12 @@ type sweep struct {
 	within   time.Duration
 	parallel int
 
-	pausedUntil atomic.Int64 // in Unix nanoseconds: Pinterest asked to wait
+	results chan swept
+	working sync.WaitGroup
+	waiting chan struct{} // a place for each token that waits to be saved; when there is none, so do the workers
+
+	mu    sync.Mutex // guards until
+	until time.Time  // Pinterest asked to wait so long
 }
 
 type swept struct {
@@ -66,16 +72,16 @@ type swept struct {
 	err error
 }
 
-func (k *sweep) run(parent context.Context, yield func(string, error) bool) {
+func (w *sweep) run(parent context.Context, yield func(string, error) bool) {
 	ctx, cancel := context.WithCancel(parent)
-	keys, results := make(chan string), make(chan swept)
-	var workers sync.WaitGroup
-	workers.Go(func() {
+	keys := make(chan string)
+	w.results, w.waiting = make(chan swept), make(chan struct{}, w.parallel)
+	w.working.Go(func() {
 		defer close(keys)
-		for key, err := range k.store.Keys(ctx) {
+		for key, err := range w.store.Keys(ctx) {
 			if err != nil {
 				if ctx.Err() == nil {
-					results <- swept{"", err}
+					w.results <- swept{"", err}
 				}
 				return
 			}
@@ -86,25 +92,25 @@ func (k *sweep) run(parent context.Context, yield func(string, error) bool) {
 			}
 		}
 	})
-	for range k.parallel {
-		workers.Go(func() {
+	for range w.parallel {
+		w.working.Go(func() {
 			for key := range keys {
-				if renewed, err := k.renew(ctx, key); renewed || err != nil {
-					results <- swept{key, err}
+				if renewed, err := w.renew(ctx, key); renewed || err != nil {
+					w.results <- swept{key, err}
 				}
 			}
 		})
 	}
 	go func() {
-		workers.Wait()
-		close(results)
+		w.working.Wait()
+		close(w.results)
 	}()
 	defer func() { // also if the loop is left, or panics
 		cancel()
-		for range results {
+		for range w.results {
 		}
 	}()
-	for r := range results {
+	for r := range w.results {
 		if !yield(r.key, r.err) {
 			return
 		}
@@ -115,40 +121,86 @@ func (k *sweep) run(parent context.Context, yield func(string, error) bool) {
 }
 
 // renew renews key's token if it is about to lapse, and reports whether it did.
-func (k *sweep) renew(ctx context.Context, key string) (renewed bool, err error) {
+func (w *sweep) renew(ctx context.Context, key string) (renewed bool, err error) {
+	const tries = 10 // of an account that a rate limit meets
 	for try := 1; ; try++ {
-		if pause(ctx, time.Until(time.Unix(0, k.pausedUntil.Load()))) != nil {
+		if w.wait(ctx) != nil {
 			return false, nil
 		}
-		t, err := LoadToken(ctx, k.store, key)
+		t, err := LoadToken(ctx, w.store, key)
 		if errors.Is(err, fs.ErrNotExist) || ctx.Err() != nil {
 			return false, nil // forgotten meanwhile, or the sweep is over
 		}
 		if err != nil {
 			return false, err
 		}
-		if until, ok := RefreshExpiry(t); t.RefreshToken == "" || ok && time.Until(until) >= k.within {
+		if until, ok := RefreshExpiry(t); t.RefreshToken == "" || ok && time.Until(until) >= w.within {
 			return false, nil
 		}
 
-		src := k.conf.StoredTokenSource(ctx, k.store, key)
-		src.current.Store(k.conf.newLease(known(t)))
+		src := w.conf.StoredTokenSource(ctx, w.store, key)
+		src.current.Store(w.conf.newLease(known(t)))
 		f := src.join(src.current.Load(), asked)
 		<-f.done
 		renewed = f.renewed // or else a sibling did it
-		for n := 1; f.unsaved != nil; n++ {
-			if pause(ctx, backoff(n, time.Second, time.Minute)) != nil {
-				return renewed, src.withheld(f.unsaved.err)
-			}
+		if f.unsaved != nil {
+			return renewed, w.save(ctx, src, f)
+		}
+		var e *Error
+		if !errors.As(f.err, &e) || e.StatusCode != http.StatusTooManyRequests || try == tries {
+			return renewed, f.err
+		}
+		w.hold(max(e.RetryAfter, backoff(try, time.Second, time.Minute)))
+	}
+}
+
+// save waits for a token to be saved. If that takes long, it leaves the waiting
+// to another goroutine and returns the error.
+func (w *sweep) save(ctx context.Context, src *TokenSource, f *flight) error {
+	const tries = 4
+	n := 0
+	again := func() error {
+		n++
+		err := pause(ctx, backoff(n, time.Second, time.Minute))
+		if err == nil {
 			f = src.join(src.current.Load(), saving)
 			<-f.done
 		}
-		var e *Error
-		if !errors.As(f.err, &e) || e.StatusCode != http.StatusTooManyRequests {
-			return renewed, f.err
-		}
-		hold := max(e.RetryAfter, backoff(try, time.Second, time.Minute))
-		k.pausedUntil.Store(time.Now().Add(min(hold, century)).UnixNano())
+		return err
+	}
+	for f.unsaved != nil && n < tries && again() == nil {
+	}
+	if f.unsaved == nil {
+		return nil
+	}
+	err := src.withheld(f.unsaved.err)
+	select {
+	case w.waiting <- struct{}{}:
+		w.working.Go(func() {
+			for f.unsaved != nil && again() == nil {
+			}
+			<-w.waiting
+		})
+	case <-ctx.Done():
+	}
+	return err
+}
+
+// wait waits as long as Pinterest asked to.
+func (w *sweep) wait(ctx context.Context) error {
+	w.mu.Lock()
+	until := w.until
+	w.mu.Unlock()
+	return pause(ctx, time.Until(until))
+}
+
+// hold has all workers wait.
+func (w *sweep) hold(d time.Duration) {
+	until := time.Now().Add(d)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if until.After(w.until) {
+		w.until = until
 	}
 }
 

@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
+	"net/http"
+	"net/url"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -212,6 +216,104 @@ func TestASweepCanBeLeft(t *testing.T) {
 	})
 }
 
+// A store that saves nothing must not be swept on and on: each renewal would be
+// one more token that exists in memory alone.
+func TestASweepOfAStoreThatSavesNothingComesToAStand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, &pinteresttest.Handler{StrictRotation: true})
+		s := newMoodyStore()
+		accounts(t, l, s, 100)
+		time.Sleep(50 * day)
+		down := errors.New("disk full")
+		s.failSave.Store(&down)
+		ctx, cancel := context.WithTimeout(l.ctx, 5*time.Hour)
+		defer cancel()
+		_, errs := collect(l.conf.KeepAlive(ctx, s, &pinterest.KeepAliveOptions{Parallel: 4}))
+		assert.LessOrEqual(t, l.fake.Counts().Refresh, 8)
+		assert.ErrorIs(t, errs[""], context.DeadlineExceeded)
+		s.failSave.Store(nil)
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		_, errs = collect(l.conf.KeepAlive(l.ctx, s, nil))
+		assert.Empty(t, errs, "what was renewed is saved in the end")
+		assert.Zero(t, l.fake.Counts().Replays)
+	})
+}
+
+// One account that can never be saved, or that Pinterest limits, is passed by.
+func TestABadAccountIsPassedByOneAtATime(t *testing.T) {
+	t.Run("never saved", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLogin(t, &pinteresttest.Handler{StrictRotation: true})
+			s := &pickyStore{Store: pinterest.NewMemoryStore(), refuses: "account-1"}
+			keys := accounts(t, l, s.Store, 5)
+			time.Sleep(50 * day)
+			ctx, cancel := context.WithTimeout(l.ctx, time.Hour)
+			defer cancel()
+			renewed, errs := collect(l.conf.KeepAlive(ctx, s, &pinterest.KeepAliveOptions{Parallel: 1}))
+			assert.Len(t, renewed, len(keys)-1)
+			assert.ErrorContains(t, errs["account-1"], "refused")
+		})
+	})
+	t.Run("limited", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLogin(t, &pinteresttest.Handler{StrictRotation: true})
+			s := pinterest.NewMemoryStore()
+			keys := accounts(t, l, s, 5)
+			limited, err := pinterest.LoadToken(t.Context(), s, "account-1")
+			require.NoError(t, err)
+			base := l.fake.Client().Transport
+			ctx := context.WithValue(l.ctx, oauth2.HTTPClient, &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+				body, err := r.GetBody()
+				require.NoError(t, err)
+				form, err := io.ReadAll(body)
+				require.NoError(t, err)
+				if strings.Contains(string(form), url.QueryEscape(limited.RefreshToken)) {
+					return answer(http.StatusTooManyRequests, `{"code":8}`), nil
+				}
+				return base.RoundTrip(r)
+			})})
+			time.Sleep(50 * day)
+			renewed, errs := collect(l.conf.KeepAlive(ctx, s, &pinterest.KeepAliveOptions{Parallel: 1}))
+			assert.Len(t, renewed, len(keys)-1)
+			assert.ErrorContains(t, errs["account-1"], "429")
+		})
+	})
+}
+
+// A pickyStore saves nothing under one key.
+type pickyStore struct {
+	pinterest.Store
+	refuses string
+}
+
+func (p *pickyStore) Update(ctx context.Context, key string, f func(context.Context, []byte) ([]byte, error)) error {
+	return p.Store.Update(ctx, key, func(ctx context.Context, old []byte) ([]byte, error) {
+		value, err := f(ctx, old)
+		if err == nil && key == p.refuses {
+			err = errors.New("refused")
+		}
+		return value, err
+	})
+}
+
+func TestALaterAnswerDoesNotShortenThePauseOfAnEarlierOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, new(pinteresttest.Handler))
+		s := pinterest.NewMemoryStore()
+		accounts(t, l, s, 2)
+		time.Sleep(50 * day)
+		l.fake.Fail("/v5/oauth/token",
+			pinteresttest.Fault{Status: 429, RetryAfter: "600", Latency: time.Second},
+			pinteresttest.Fault{Status: 429, RetryAfter: "70", Latency: 2 * time.Second})
+		start := time.Now()
+		renewed, errs := collect(l.conf.KeepAlive(l.ctx, s, &pinterest.KeepAliveOptions{Parallel: 2}))
+		assert.Empty(t, errs)
+		assert.Len(t, renewed, 2)
+		assert.GreaterOrEqual(t, time.Since(start), 10*time.Minute)
+	})
+}
+
 func TestASweepWaitsUntilWhatItRenewedIsSaved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLogin(t, &pinteresttest.Handler{StrictRotation: true})
@@ -221,11 +323,15 @@ func TestASweepWaitsUntilWhatItRenewedIsSaved(t *testing.T) {
 		down := errors.New("the database is down")
 		s.failSave.Store(&down)
 		time.AfterFunc(10*time.Minute, func() { s.failSave.Store(nil) })
-		renewed, errs := collect(l.conf.KeepAlive(l.ctx, s, nil))
+		start := time.Now()
+		_, errs := collect(l.conf.KeepAlive(l.ctx, s, nil))
+		assert.GreaterOrEqual(t, time.Since(start), 10*time.Minute)
+		for _, key := range keys {
+			require.ErrorIs(t, errs[key], down, "it is told as it happens")
+		}
+		renewed, errs := collect(l.conf.KeepAlive(l.ctx, s, &pinterest.KeepAliveOptions{Within: 100 * day}))
 		assert.Empty(t, errs)
-		assert.ElementsMatch(t, keys, renewed)
-		_, errs = collect(l.conf.KeepAlive(l.ctx, s, &pinterest.KeepAliveOptions{Within: 100 * day}))
-		assert.Empty(t, errs)
+		assert.ElementsMatch(t, keys, renewed, "by the tokens that were saved in the end")
 		assert.Zero(t, l.fake.Counts().Replays)
 	})
 }

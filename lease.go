@@ -2,6 +2,7 @@ package pinterest
 
 import (
 	"math"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -17,14 +18,14 @@ const (
 const reuseDelta = 10 * time.Second
 
 // A lease is a token and what a source has to know of it at every request. It
-// is fresh, then stale (still good, but due for renewal), then expired. A
-// lease is immutable. The times are of the wall clock, in Unix nanoseconds: a
+// is fresh, then stale (still good, but due for renewal), then expired. The times are of the wall clock, in Unix nanoseconds: a
 // laptop that slept must not send an expired token.
 type lease struct {
 	token          *oauth2.Token // as it is handed out while it is fresh
 	end            time.Time     // its true expiry
 	header         []string      // the Authorization header
 	stale, expired int64
+	unproven       atomic.Bool // it was renewed because of a 401, and no request shows yet that this helped
 }
 
 // newLease takes t over.
@@ -46,10 +47,16 @@ func (c *Config) newLease(t *oauth2.Token) *lease {
 	// seconds behave as those of thirty days.
 	margin := min(10*time.Second, life/50) // for the request's way to Pinterest
 	ahead := life / 10
-	if c.RefreshAhead > 0 {
+	switch {
+	case c.RefreshAhead > 0 && t.ExpiresIn > 0:
 		ahead = min(c.RefreshAhead, life/2)
-	} else if c.RefreshAhead < 0 {
+	case c.RefreshAhead > 0: // what is left says nothing of the token's life
+		ahead = c.RefreshAhead
+	case c.RefreshAhead < 0:
 		ahead = 0
+	}
+	if ahead > 0 {
+		margin = min(margin, ahead/2)
 	}
 	end := now.Add(left)
 	l.expired = end.Add(-margin).UnixNano()
@@ -59,6 +66,24 @@ func (c *Config) newLease(t *oauth2.Token) *lease {
 	}
 	t.Expiry = l.askAgain(time.Unix(0, l.stale))
 	return l
+}
+
+// good reports whether a request can be sent with l now.
+func (l *lease) good() bool { return time.Now().UnixNano() < l.expired }
+
+// longBefore reports whether l was issued so long before m that no clocks which
+// disagree can account for it.
+func (l *lease) longBefore(m *lease) bool {
+	if l.end.IsZero() || m.end.IsZero() || l.token.ExpiresIn <= 0 || m.token.ExpiresIn <= 0 {
+		return false
+	}
+	life := secondsToDuration(float64(l.token.ExpiresIn))
+	return l.end.Add(-life / 2).Before(m.end.Add(-secondsToDuration(float64(m.token.ExpiresIn))))
+}
+
+// same reports whether l and m hold the same token.
+func (l *lease) same(m *lease) bool {
+	return m != nil && l.token.AccessToken == m.token.AccessToken && l.token.RefreshToken == m.token.RefreshToken && l.end.Equal(m.end)
 }
 
 // askAgain returns the Expiry to hand a token out with, so that a cache of

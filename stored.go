@@ -51,18 +51,20 @@ func (s *TokenSource) renewInStore(f *flight) error {
 		switch {
 		case err != nil:
 			return err
-		case found && f.lease.good():
+		case found != nil && found.good():
+			f.lease = found
 			return nil
-		case !found && f.held != nil:
+		case f.held != nil && (found == nil || f.held != errPatient && !final(f.held)):
 			return f.held
 		}
-		f.held = nil // the store has changed since
+		f.held = nil // the store holds another token than the one that was refused
 	}
 	err := s.renewUnderLock(ctx, f)
 	if errors.Is(err, ErrReauthorize) {
 		// A login, or a sibling that lost its lock, may have been first.
-		if found, _ := s.look(ctx, f); found {
-			if f.lease.good() {
+		if found, _ := s.look(ctx, f); found != nil {
+			if found.good() {
+				f.lease = found
 				return nil
 			}
 			return s.renewUnderLock(ctx, f)
@@ -71,44 +73,57 @@ func (s *TokenSource) renewInStore(f *flight) error {
 	return err
 }
 
-// look takes the store's token for f's, and reports whether it is another.
-func (s *TokenSource) look(ctx context.Context, f *flight) (bool, error) {
+// look returns the store's token, or nil if f knows it.
+func (s *TokenSource) look(ctx context.Context, f *flight) (*lease, error) {
 	data, err := s.store.Load(ctx, s.key)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return false, s.storeFailed(f, err)
+		return nil, s.storeFailed(err)
 	}
-	return s.adopt(f, data)
+	l, err := s.read(data)
+	if err != nil || l.same(f.old) || l.same(f.tried) {
+		return nil, err
+	}
+	return l, nil
 }
 
-// adopt takes the token of a record for f's, and reports whether it is another.
-func (s *TokenSource) adopt(f *flight, data []byte) (bool, error) {
+// read reads what the store holds, nil for nothing.
+func (s *TokenSource) read(data []byte) (*lease, error) {
 	t, err := readRecord(s.key, data)
 	if err != nil {
-		return false, &Error{Op: s.op, Err: err}
+		return nil, &Error{Op: s.op, Err: err}
 	}
-	if f.lease != nil && same(t, f.lease) {
-		return false, nil
-	}
-	f.lease = s.conf.newLease(known(t))
-	return true, nil
+	return s.conf.newLease(known(t)), nil
 }
 
 // renewUnderLock renews the token that the store holds, unless it is a better
 // one than f began with.
 func (s *TokenSource) renewUnderLock(ctx context.Context, f *flight) error {
-	var before, after *oauth2.Token
+	var held *lease
+	var after *oauth2.Token
 	var fail error
 	err := s.store.Update(ctx, s.key, func(ctx context.Context, data []byte) ([]byte, error) {
-		var found bool
-		if found, fail = s.adopt(f, data); fail != nil {
+		if after != nil { // a store that runs f twice must not renew twice
+			return MarshalToken(after)
+		}
+		if held, fail = s.read(data); fail != nil {
 			return nil, fail
 		}
-		if found && f.lease.good() && (f.old != nil || f.why != asked) {
-			fail = errAsIs
-			return nil, fail
+		from := held
+		if !held.same(f.old) {
+			switch {
+			case f.old != nil && f.old.token.RefreshToken != "" && held.longBefore(f.old):
+				from = f.old // the store has lost what was saved last
+			case held.good() && (f.old != nil || f.why != asked):
+				f.lease, fail = held, errAsIs
+				return nil, fail
+			}
 		}
-		before = f.lease.exact()
-		if after, fail = s.grant(ctx, before); fail != nil {
+		after, fail = s.grant(ctx, from.exact())
+		if from != held && errors.Is(fail, ErrReauthorize) {
+			after, fail = s.grant(ctx, held.exact())
+		}
+		if fail != nil {
+			f.tried = held
 			return nil, fail
 		}
 		return MarshalToken(after)
@@ -116,7 +131,7 @@ func (s *TokenSource) renewUnderLock(ctx context.Context, f *flight) error {
 	switch {
 	case after != nil:
 		f.lease, f.renewed = s.conf.newLease(after), true
-		f.unsaved = &unsaved{from: before, kept: err == nil}
+		f.unsaved = &unsaved{from: held, kept: err == nil}
 		if err != nil {
 			f.unsaved.err = f.lease.secrets().error(err)
 		}
@@ -125,25 +140,27 @@ func (s *TokenSource) renewUnderLock(ctx context.Context, f *flight) error {
 		return nil
 	case fail != nil:
 		return fail
+	case err == nil:
+		err = errors.New("its Update did not call f")
 	}
-	return s.storeFailed(f, err)
+	return s.storeFailed(err)
 }
 
 // keep saves a renewed token whose first saving failed. It returns the store's
 // token instead if a sibling was first.
-func (s *TokenSource) keep(ctx context.Context, l *lease, from *oauth2.Token) (newer *lease, err error) {
+func (s *TokenSource) keep(ctx context.Context, l, from *lease) (newer *lease, err error) {
 	var fail error
 	err = s.store.Update(ctx, s.key, func(_ context.Context, data []byte) ([]byte, error) {
-		var t *oauth2.Token
-		t, fail = readRecord(s.key, data)
+		var held *lease
+		held, fail = s.read(data)
 		switch {
 		case errors.Is(fail, fs.ErrNotExist): // somebody logged out
 			fail = errAsIs
 		case fail != nil:
-		case same(t, l): // all that failed was to hear of it
+		case held.same(l): // all that failed was to hear of it
 			fail = errAsIs
-		case !same(t, s.conf.newLease(known(from))):
-			newer, fail = s.conf.newLease(known(t)), errAsIs
+		case !held.same(from):
+			newer, fail = held, errAsIs
 		default:
 			return MarshalToken(l.exact())
 		}
@@ -155,12 +172,9 @@ func (s *TokenSource) keep(ctx context.Context, l *lease, from *oauth2.Token) (n
 	return nil, err
 }
 
-func (s *TokenSource) storeFailed(f *flight, err error) error {
-	f.storeDown = true
-	return &Error{Op: s.op, Err: fmt.Errorf("the store failed at key %q: %w", s.key, err)}
-}
+// storeError is an error of the store's.
+type storeError struct{ passingError }
 
-// same reports whether l holds the token t.
-func same(t *oauth2.Token, l *lease) bool {
-	return t.AccessToken == l.token.AccessToken && t.RefreshToken == l.token.RefreshToken && t.Expiry.Equal(l.end)
+func (s *TokenSource) storeFailed(err error) error {
+	return &Error{Op: s.op, Err: &storeError{passingError{fmt.Errorf("the store failed at key %q: %w", s.key, err)}}}
 }

@@ -321,19 +321,19 @@ func TestAnUnsavedTokenGivesWayToASiblings(t *testing.T) {
 
 func TestAnExpiredTokenOfASiblingsIsNotHandedOutInPlaceOfAnUnsavedOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLogin(t, new(pinteresttest.Handler))
+		l := newLogin(t, &pinteresttest.Handler{AccessLife: time.Hour})
 		down := errors.New("the database is down")
 		ours, theirs := newMoodyStore(), pinterest.NewMemoryStore()
 		ours.Store = theirs
 		src := fleet(t, l, ours, 1)[0]
-		time.Sleep(31 * day)
+		time.Sleep(2 * time.Hour)
 		ours.failSave.Store(&down)
 		_, err := src.Token()
 		require.NoError(t, err)
 		_, err = l.conf.StoredTokenSource(l.ctx, theirs, "account").Token()
 		require.NoError(t, err)
 		ours.failLock.Store(&down) // for so long that both tokens expire
-		time.Sleep(31 * day)
+		time.Sleep(2 * time.Hour)
 		ours.failSave.Store(nil)
 		ours.failLock.Store(nil)
 		ours.slow.Store(int64(time.Second)) // so that the caller below joins the saving
@@ -345,7 +345,7 @@ func TestAnExpiredTokenOfASiblingsIsNotHandedOutInPlaceOfAnUnsavedOne(t *testing
 			time.Sleep(100 * time.Millisecond)
 		}
 		require.NoError(t, err)
-		assert.True(t, tok.Valid())
+		assert.True(t, tok.Expiry.After(time.Now()))
 	})
 }
 
@@ -533,4 +533,234 @@ func TestAStoredSourceRefusesBadInput(t *testing.T) {
 	_, err = pinterest.LoadToken(ctx, nil, "account")
 	require.Error(t, err)
 	assert.Empty(t, w.requests())
+}
+
+func TestAStoreThatFailsForAMomentDoesNotMakeAVerdictLast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, new(pinteresttest.Handler))
+		s := newMoodyStore()
+		src := fleet(t, l, s, 1)[0]
+		_, err := src.Token()
+		require.NoError(t, err)
+		l.fake.RevokeGrants()
+		time.Sleep(31 * day)
+		down := errors.New("the database is down")
+		s.failLoad.Store(&down) // when the store is read once more before giving up
+		_, err = src.Token()
+		require.ErrorIs(t, err, pinterest.ErrReauthorize)
+		s.failLoad.Store(nil)
+		require.NoError(t, pinterest.SaveToken(t.Context(), s, "account", l.fake.Login()))
+		_, err = src.Token()
+		require.NoError(t, err)
+	})
+}
+
+// Whoever waited long for the lock still gives Pinterest the time to answer.
+func TestAnAnswerIsWaitedForHoweverLongTheLockTook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, &pinteresttest.Handler{StrictRotation: true})
+		s := pinterest.NewMemoryStore()
+		src := fleet(t, l, s, 1)[0]
+		time.Sleep(31 * day)
+		go func() {
+			_ = s.Update(context.Background(), "account", func(_ context.Context, old []byte) ([]byte, error) {
+				time.Sleep(2*time.Minute - 100*time.Millisecond)
+				return old, nil
+			})
+		}()
+		synctest.Wait()
+		l.fake.Fail("/v5/oauth/token", pinteresttest.Fault{After: true, Latency: 20 * time.Second})
+		_, err := src.Token()
+		require.NoError(t, err)
+		assert.Equal(t, 1, l.fake.Counts().Refresh)
+	})
+}
+
+func TestAFailedRenewalTakesNoGoodTokenAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, new(pinteresttest.Handler))
+		s := pinterest.NewMemoryStore()
+		src := fleet(t, l, s, 1)[0]
+		_, err := src.Token()
+		require.NoError(t, err)
+		time.Sleep(28 * day) // stale, and good for two more days
+		require.NoError(t, pinterest.SaveToken(t.Context(), s, "account", &oauth2.Token{RefreshToken: l.tok.RefreshToken}))
+		for range 100 {
+			l.fake.Fail("/v5/oauth/token", pinteresttest.Fault{Status: 503})
+		}
+		for range 10 {
+			start := time.Now()
+			tok, err := src.TokenContext(t.Context())
+			require.NoError(t, err)
+			assert.Equal(t, l.tok.AccessToken, tok.AccessToken)
+			assert.Zero(t, time.Since(start))
+			time.Sleep(time.Minute)
+		}
+	})
+}
+
+func TestAnUnsavedTokenGivesWayToALoginAndIsUsedMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, new(pinteresttest.Handler))
+		s := newMoodyStore()
+		src := fleet(t, l, s, 1)[0]
+		down := errors.New("the database is down")
+		s.failSave.Store(&down)
+		renewed, err := src.Refresh(t.Context())
+		require.NoError(t, err)
+		fresh := l.fake.Login(pinterest.ScopeUserAccountsRead)
+		require.NoError(t, pinterest.SaveToken(t.Context(), s.Store, "account", &oauth2.Token{RefreshToken: fresh.RefreshToken}))
+		s.failSave.Store(nil)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		start := time.Now()
+		tok, err := src.TokenContext(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, renewed.AccessToken, tok.AccessToken)
+		assert.Zero(t, time.Since(start), "it is good for thirty days")
+		assert.Equal(t, fresh.RefreshToken, kept(t, s).RefreshToken)
+		tok, err = src.Refresh(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, kept(t, s).AccessToken, tok.AccessToken)
+	})
+}
+
+// A failover to a replica that lagged behind brings an old token back.
+func TestATokenThatTheStoreLostIsRenewedFromMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, &pinteresttest.Handler{StrictRotation: true})
+		s := pinterest.NewMemoryStore()
+		src := fleet(t, l, s, 1)[0]
+		before, err := s.Load(t.Context(), "account")
+		require.NoError(t, err)
+		time.Sleep(31 * day)
+		_, err = src.Token()
+		require.NoError(t, err)
+		require.NoError(t, s.Update(t.Context(), "account", func(context.Context, []byte) ([]byte, error) { return before, nil }))
+		time.Sleep(31 * day)
+		tok, err := src.TokenContext(t.Context())
+		require.NoError(t, err)
+		assert.Zero(t, l.fake.Counts().Replays)
+		assert.Equal(t, tok.RefreshToken, kept(t, s).RefreshToken)
+	})
+}
+
+func TestAReasonNotToRenewIsNobodyElses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, new(pinteresttest.Handler))
+		s := newMoodyStore()
+		src := fleet(t, l, s, 1)[0]
+		client := pinterest.NewClient(l.ctx, src)
+		bad := func() {
+			resp, err := client.Get("https://api.pinterest.com/v5/pins") // wants a scope the user did not grant
+			require.NoError(t, err)
+			resp.Body.Close()
+		}
+		bad()
+		s.slow.Store(int64(time.Second))
+		go bad() // only looks into the store
+		synctest.Wait()
+		tok, err := src.Refresh(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, kept(t, s).AccessToken, tok.AccessToken)
+		assert.Equal(t, 2, l.fake.Counts().Refresh)
+	})
+}
+
+func TestAFailureOfTheStoreIsNoVerdictAndCanPass(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, new(pinteresttest.Handler))
+		l.conf.OnRefresh = func(context.Context, *oauth2.Token) error {
+			_, err := pinterest.LoadToken(t.Context(), pinterest.NewMemoryStore(), "account") // says ErrReauthorize
+			return err
+		}
+		src := l.conf.TokenSource(l.ctx, l.tok)
+		_, err := src.Refresh(t.Context())
+		require.NoError(t, err)
+		_, err = src.Refresh(t.Context())
+		require.Error(t, err)
+		assert.NotErrorIs(t, err, pinterest.ErrReauthorize)
+		var e *pinterest.Error
+		require.ErrorAs(t, err, &e)
+		assert.True(t, e.Temporary())
+
+		s := newMoodyStore()
+		down := errors.New("the database is down")
+		s.failLoad.Store(&down)
+		_, err = l.conf.StoredTokenSource(l.ctx, s, "account").Token()
+		require.ErrorAs(t, err, &e)
+		assert.True(t, e.Temporary())
+		require.ErrorIs(t, err, down)
+	})
+}
+
+func TestAStaleTokenFoundInTheStoreIsRenewedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, new(pinteresttest.Handler))
+		src := fleet(t, l, pinterest.NewMemoryStore(), 1)[0]
+		time.Sleep(29 * day)
+		_, err := src.Token()
+		require.NoError(t, err)
+		synctest.Wait()
+		assert.Equal(t, 1, l.fake.Counts().Refresh)
+	})
+}
+
+// A 401 that may cause no renewal comes just when saving is to be tried again.
+func TestNothingMakesASourceForgetToSave(t *testing.T) {
+	for range 40 {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLogin(t, new(pinteresttest.Handler))
+			s := newMoodyStore()
+			src := fleet(t, l, s, 1)[0]
+			client := pinterest.NewClient(l.ctx, src)
+			down := errors.New("the database is down")
+			s.failSave.Store(&down)
+			for range 30 {
+				resp, err := client.Get("https://api.pinterest.com/v5/pins") // 401, whatever the token
+				require.NoError(t, err)
+				resp.Body.Close()
+				s.slow.Store(int64(50 * time.Millisecond))
+				time.Sleep(70 * time.Millisecond)
+			}
+			s.failSave.Store(nil)
+			time.Sleep(10 * time.Minute)
+			synctest.Wait()
+			tok, err := src.TokenContext(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, tok.AccessToken, kept(t, s).AccessToken)
+		})
+	}
+}
+
+func TestAStoreThatDoesNotKeepItsContractIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, &pinteresttest.Handler{StrictRotation: true})
+		_, err := l.conf.StoredTokenSource(l.ctx, oddStore{fleetStore(t, l), 0}, "account").Refresh(t.Context())
+		require.EqualError(t, err, `pinterest: refresh: the store failed at key "account": its Update did not call f`)
+		_, err = l.conf.StoredTokenSource(l.ctx, oddStore{fleetStore(t, l), 2}, "account").Refresh(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, 1, l.fake.Counts().Refresh, "f that is run twice renews once")
+	})
+}
+
+func fleetStore(t *testing.T, l *login) pinterest.Store {
+	s := pinterest.NewMemoryStore()
+	fleet(t, l, s, 0)
+	return s
+}
+
+// An oddStore runs f so many times.
+type oddStore struct {
+	pinterest.Store
+	times int
+}
+
+func (o oddStore) Update(ctx context.Context, key string, f func(context.Context, []byte) ([]byte, error)) error {
+	for range o.times {
+		if err := o.Store.Update(ctx, key, f); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	renewalTime = time.Minute      // for one renewal, with all its tries
+	renewalTime = time.Minute      // after which a renewal sends no further request
 	saveTime    = 30 * time.Second // for saving its token once
 )
 
@@ -28,7 +28,8 @@ const (
 // cancelled with the caller that started it. After a failure that can pass, the
 // next try is held back, longer each time and never sooner than Pinterest
 // asked; until then callers get the failure at once. A failure that only a
-// person can mend is remembered for good.
+// person can mend is remembered until the store, if there is one, holds another
+// token.
 //
 // A TokenSource is made by the methods of [Config]. It may be used by several
 // goroutines at once, and costs no goroutine and no timer while nothing is
@@ -42,17 +43,17 @@ type TokenSource struct {
 	key   string
 
 	current atomic.Pointer[lease]
-	nextTry atomic.Int64 // in Unix nanoseconds: no renewal is sent sooner; set under mu
+	nextTry atomic.Pointer[time.Time] // no renewal is sent sooner, by the clock that nobody sets; nil: at once. Set under mu
 
 	mu           sync.Mutex  // guards what follows, and is never held while anything is waited for
 	flight       *flight     // the renewal under way
 	err          error       // why the last one failed
 	failures     int         // how many failed in a row
-	lookAgain    bool        // meanwhile a sibling may have put a better token into the store
+	tried        *lease      // the store's token that it began with
 	unsaved      *unsaved    // what is still to be done to save the current token
 	again        *time.Timer // when that is tried again
 	patientUntil time.Time   // no 401 causes a renewal sooner
-	futile       int         // renewals in a row that a 401 caused and no accepted request justified
+	futile       int         // renewals in a row that a 401 caused and after which the request got another
 }
 
 // A flight is one renewal and all who wait for it.
@@ -61,19 +62,19 @@ type flight struct {
 	why  reason
 	held error // if set, nothing may be sent now, for this reason: only look into the store
 
-	done      chan struct{} // closed when what follows is settled
-	lease     *lease        // what is current from now on
-	err       error         // why nothing came of it
-	renewed   bool          // lease is new from Pinterest
-	unsaved   *unsaved      // what is still to be done to save lease
-	storeDown bool          // err is the store's
+	done    chan struct{} // closed when what follows is settled
+	lease   *lease        // what is current from now on
+	err     error         // why nothing came of it
+	renewed bool          // lease is new from Pinterest
+	tried   *lease        // the store's token that was to be renewed
+	unsaved *unsaved      // what is still to be done to save lease
 }
 
 // An unsaved is a renewed token's way to where it is kept, as far as it has come.
 type unsaved struct {
-	from *oauth2.Token // the token in the store that it is to replace
-	kept bool          // it is in the store; OnRefresh alone is still to be told
-	err  error         // why it got no further
+	from *lease // the store's token that it is to replace
+	kept bool   // it is in the store; OnRefresh alone is still to be told
+	err  error  // why it got no further
 }
 
 // A reason is what a flight starts for.
@@ -83,6 +84,7 @@ const (
 	due      reason = iota // the token is stale, expired, or there is none
 	asked                  // by Refresh
 	rejected               // an API answered 401
+	unseen                 // so it did, and the request cannot be repeated to see whether renewing helped
 	saving                 // the token is new and still has to be saved
 )
 
@@ -90,7 +92,7 @@ var closed = func() chan struct{} { c := make(chan struct{}); close(c); return c
 
 // errAbandoned is what waiters get when OnRefresh, or the HTTP client, ended
 // the renewal's goroutine.
-var errAbandoned = errors.New("the renewal was abandoned: its goroutine exited")
+var errAbandoned = &passingError{errors.New("the renewal was abandoned: its goroutine exited")}
 
 // Token returns a token that is good now: the current one, or if that has
 // expired, the next. It waits no longer than the context given to the method
@@ -99,7 +101,8 @@ var errAbandoned = errors.New("the renewal was abandoned: its goroutine exited")
 // The token is the caller's own. Its Expiry is not later than the true one and
 // may be earlier: the caches of x/oauth2 ask for the next token ten seconds
 // before Expiry, and must ask in time for it to be renewed while it is good.
-// TokenContext, OnRefresh and [MarshalToken] know the true one.
+// TokenContext, OnRefresh and [MarshalToken] know the true one; a token that is
+// kept by json.Marshal loses a tenth of its life each time.
 //
 // The error is an [*Error].
 func (s *TokenSource) Token() (*oauth2.Token, error) {
@@ -126,8 +129,9 @@ func (s *TokenSource) TokenContext(ctx context.Context) (*oauth2.Token, error) {
 }
 
 // Refresh renews the token now, however good it is, and returns the new one
-// with its true expiry. If a renewal is under way, it waits for that one. It
-// is held back after failures like any other renewal.
+// with its true expiry. If a renewal is under way, it waits for that one, and
+// if another process renewed the stored token meanwhile, it returns that. It is
+// held back after failures like any other renewal.
 //
 // Few programs need it: [Token] renews in time, and a [Transport] when Pinterest
 // answers 401.
@@ -140,19 +144,29 @@ func (s *TokenSource) Refresh(ctx context.Context) (*oauth2.Token, error) {
 }
 
 // get returns a lease that is good at the given time, which is now.
-func (s *TokenSource) get(ctx context.Context, at time.Time) (*lease, error) {
-	l, now := s.current.Load(), at.UnixNano()
-	if l == nil || now >= l.expired {
-		return s.renewed(ctx, l, due)
+func (s *TokenSource) get(ctx context.Context, now time.Time) (*lease, error) {
+	l, at := s.current.Load(), now.UnixNano()
+	if l == nil || at >= l.expired {
+		var err error
+		if l, err = s.renewed(ctx, l, due); err != nil {
+			return nil, err
+		}
 	}
-	if now >= l.stale && now >= s.nextTry.Load() {
+	if at >= l.stale && !s.holdsBack(now) {
 		s.join(l, due)
 	}
 	return l, nil
 }
 
-// good reports whether a request can be sent with l now.
-func (l *lease) good() bool { return time.Now().UnixNano() < l.expired }
+func (s *TokenSource) holdsBack(now time.Time) bool {
+	next := s.nextTry.Load()
+	return next != nil && now.Before(*next)
+}
+
+func (s *TokenSource) holdBack(d time.Duration) {
+	next := time.Now().Add(min(d, century))
+	s.nextTry.Store(&next)
+}
 
 // renewed waits for the lease that comes after old.
 func (s *TokenSource) renewed(ctx context.Context, old *lease, why reason) (*lease, error) {
@@ -160,34 +174,30 @@ func (s *TokenSource) renewed(ctx context.Context, old *lease, why reason) (*lea
 		return nil, errors.New("pinterest: a TokenSource must be made by a method of Config")
 	}
 	for {
-		var f *flight
-		if ctx.Err() == nil {
-			f = s.join(old, why)
-			select {
-			case <-f.done:
-			case <-ctx.Done():
-			}
+		if err := ctx.Err(); err != nil {
+			return nil, s.left(err)
 		}
-		if err := ctx.Err(); err != nil && (f == nil || !f.landed()) {
-			return nil, &Error{Op: s.op, Err: fmt.Errorf("stopped waiting for the token's renewal: %w", err)}
+		f := s.join(old, why)
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+			return nil, s.left(ctx.Err())
 		}
-		if f.err != nil {
+		switch {
+		case f.held == errPatient && why != rejected: // a reason for others not to renew
+		case f.err != nil:
 			return nil, f.err
-		}
-		if f.renewed || f.lease != old && f.lease.good() {
+		case f.renewed || f.lease != old && f.lease.good():
 			return f.lease, nil
+		default: // the flight had only to save it
+			old = f.lease
 		}
-		old = f.lease // the flight had only to save it
 	}
 }
 
-func (f *flight) landed() bool {
-	select {
-	case <-f.done:
-		return true
-	default:
-		return false
-	}
+// left is the error of a caller whose context ended.
+func (s *TokenSource) left(err error) error {
+	return &Error{Op: s.op, Err: &passingError{fmt.Errorf("stopped waiting for the token's renewal: %w", err)}}
 }
 
 // join returns the flight that renews old: the one under way, a new one, or
@@ -196,7 +206,7 @@ func (s *TokenSource) join(old *lease, why reason) *flight {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	cur, now := s.current.Load(), time.Now()
-	if cur != old {
+	if cur != old || why == saving && s.unsaved == nil {
 		return &flight{done: closed, lease: cur}
 	}
 	if s.flight != nil {
@@ -205,44 +215,47 @@ func (s *TokenSource) join(old *lease, why reason) *flight {
 	var held error
 	switch {
 	case why == saving:
-	case now.UnixNano() < s.nextTry.Load():
+	case s.holdsBack(now):
 		held = s.err
-	case why == rejected && now.Before(s.patientUntil):
+	case (why == rejected || why == unseen) && now.Before(s.patientUntil):
 		held = errPatient
 	}
-	if held != nil && (s.store == nil || held == s.err && !s.lookAgain) {
+	if held != nil && !s.canLook(held) {
 		return &flight{done: closed, lease: old, err: held}
 	}
-	s.flight = &flight{old: old, why: why, held: held, done: make(chan struct{}), lease: old,
+	s.flight = &flight{old: old, why: why, held: held, done: make(chan struct{}), lease: old, tried: s.tried,
 		err: &Error{Op: s.op, Err: errAbandoned}}
 	if s.unsaved != nil {
 		u := *s.unsaved
 		s.flight.unsaved = &u
 	}
 	if held == nil {
-		s.nextTry.Store(never) // until it lands; get then need not look
+		s.holdBack(never) // until it lands; get then need not look
 	}
 	go s.fly(s.flight)
 	return s.flight
 }
 
+// canLook reports whether the store may hold a better token than the one whose
+// renewal is held back.
+func (s *TokenSource) canLook(held error) bool {
+	var down *storeError
+	return s.store != nil && s.unsaved == nil && !errors.As(held, &down)
+}
+
 // fly renews and saves the token. A flight that finds the last token unsaved
 // saves it first, and renews nothing if it cannot.
 func (s *TokenSource) fly(f *flight) {
-	defer s.land(f) // also if OnRefresh calls runtime.Goexit, as a failing test does
+	defer s.land(f) // also if OnRefresh panics, or calls runtime.Goexit, as a failing test does
 	if f.unsaved != nil {
 		if s.save(f); f.unsaved != nil {
 			f.err = s.withheld(f.unsaved.err)
 			return
 		}
-		if now := time.Now().UnixNano(); f.lease != f.old && now < f.lease.expired || f.why == due && now < f.lease.stale {
+		if f.lease != f.old || f.why == saving || f.why == due && time.Now().UnixNano() < f.lease.stale {
 			f.err = nil
 			return
 		}
-	}
-	if f.why == saving {
-		f.err = nil
-		return
 	}
 	if s.store != nil {
 		f.err = s.renewInStore(f)
@@ -291,7 +304,10 @@ func (s *TokenSource) save(f *flight) {
 			return
 		}
 		if newer != nil {
-			f.lease, f.unsaved = newer, nil
+			if newer.good() {
+				f.lease = newer
+			}
+			f.unsaved = nil
 			return
 		}
 		u.kept = true
@@ -307,11 +323,25 @@ func (s *TokenSource) save(f *flight) {
 
 // withheld is the error of a renewal that waits for a save.
 func (s *TokenSource) withheld(cause error) error {
-	return &Error{Op: s.op, Err: fmt.Errorf("no renewal is sent before the last one's token is saved: %w", cause)}
+	return &Error{Op: s.op, Err: &passingError{fmt.Errorf("no renewal is sent before the last one's token is saved: %w", cause)}}
 }
 
 // land makes a flight's outcome everybody's.
 func (s *TokenSource) land(f *flight) {
+	if p := recover(); p != nil {
+		// As net/http does, a panic is kept from ending the program: what ends
+		// with it may be a refresh token that is nowhere else.
+		secrets := newRedactor()
+		if f.lease != nil {
+			secrets = f.lease.secrets()
+		}
+		err := &passingError{fmt.Errorf("the renewal was abandoned: panic: %s", secrets.text(fmt.Sprint(p)))}
+		if f.unsaved != nil {
+			f.unsaved.err = err
+		} else {
+			f.err = &Error{Op: s.op, Err: err}
+		}
+	}
 	defer close(f.done)
 	var hold time.Duration
 	s.mu.Lock()
@@ -328,43 +358,43 @@ func (s *TokenSource) land(f *flight) {
 
 // settle decides when the next flight may start, and returns how long that is.
 func (s *TokenSource) settle(f *flight) (hold time.Duration) {
-	s.err, s.unsaved, s.lookAgain = f.err, f.unsaved, !f.storeDown
-	if f.why == rejected && f.renewed {
+	s.err, s.tried, s.unsaved = f.err, f.tried, f.unsaved
+	if f.unsaved != nil {
+		s.err = s.withheld(f.unsaved.err)
+	}
+	if (f.why == rejected || f.why == unseen) && f.renewed {
+		f.lease.unproven.Store(f.why == unseen)
 		s.futile++
-		s.patientUntil = time.Now().Add(backoff(s.futile, time.Minute, time.Hour))
+		s.patientUntil = time.Now().Add(backoff(s.futile, time.Minute, 5*time.Minute))
 	}
 	if s.again != nil {
 		s.again.Stop()
+		s.again = nil
 	}
-	s.failures++
-	switch {
-	case s.unsaved != nil:
-		s.err, s.lookAgain = s.withheld(s.unsaved.err), false
-		hold = holdBack(nil, s.failures)
-		s.again = time.AfterFunc(hold, func() { s.join(s.current.Load(), saving) })
-	case s.err != nil:
-		hold = holdBack(s.err, s.failures)
-	default:
-		s.failures, s.again = 0, nil
-		s.nextTry.Store(0)
+	if s.err == nil {
+		s.failures, s.tried = 0, nil
+		s.nextTry.Store(nil)
 		return 0
 	}
-	s.nextTry.Store(time.Now().Add(min(hold, century)).UnixNano())
+	s.failures++
+	hold = never
+	if !final(s.err) {
+		hold = backoff(s.failures, time.Second, time.Minute)
+		var e *Error
+		if errors.As(s.err, &e) {
+			hold = max(hold, e.RetryAfter)
+		}
+	}
+	s.holdBack(hold)
+	if s.unsaved != nil {
+		s.again = time.AfterFunc(hold, func() { s.join(s.current.Load(), saving) })
+	}
 	return hold
 }
 
-// holdBack returns how long to send nothing after the nth failure in a row,
-// never if only a person can mend it.
-func holdBack(err error, n int) time.Duration {
-	if errors.Is(err, ErrReauthorize) || errors.Is(err, ErrClientRejected) {
-		return never
-	}
-	hold := backoff(n, time.Second, time.Minute)
-	var e *Error
-	if errors.As(err, &e) {
-		hold = max(hold, e.RetryAfter)
-	}
-	return hold
+// final reports whether only a person can mend err.
+func final(err error) bool {
+	return errors.Is(err, ErrReauthorize) || errors.Is(err, ErrClientRejected)
 }
 
 // errPatient is why a 401 did not cause a renewal.
@@ -385,9 +415,7 @@ func (s *TokenSource) Format(f fmt.State, _ rune) {
 
 // bury is told that l's access token is dead, and that nothing can renew it.
 func (s *TokenSource) bury(l *lease) {
-	dead := *l
-	dead.stale, dead.expired = 0, 0
-	s.current.CompareAndSwap(l, &dead)
+	s.current.CompareAndSwap(l, &lease{token: l.token, end: l.end, header: l.header})
 }
 
 func (s *TokenSource) log(f *flight, hold time.Duration) {

@@ -32,8 +32,8 @@ func NewClient(ctx context.Context, src *TokenSource) *http.Client {
 // again (GetBody is set, as http.NewRequest does for the common readers). The
 // second answer is then returned, or the first if there is no new token. If
 // Pinterest says that both tokens are dead, later requests fail with
-// [ErrReauthorize] without being sent. An endpoint that goes on answering 401 to new tokens does not cause further
-// renewals for a while.
+// [ErrReauthorize] without being sent. An endpoint that goes on answering 401 to
+// new tokens does not cause further renewals for some minutes.
 //
 // A Transport may be used by several goroutines at once. Its fields must not
 // be modified meanwhile.
@@ -71,6 +71,9 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	resp, err := base.RoundTrip(authorize(req, l))
 	if err != nil || resp.StatusCode != http.StatusUnauthorized {
+		if err == nil && l.unproven.Load() && l.unproven.CompareAndSwap(true, false) {
+			t.Source.accepted()
+		}
 		return resp, err
 	}
 	return t.again(base, req, l, resp)
@@ -81,7 +84,7 @@ func (t *Transport) again(base http.RoundTripper, req *http.Request, l *lease, r
 	body := req.Body
 	if body != nil && body != http.NoBody {
 		if req.GetBody == nil {
-			t.Source.join(l, rejected) // for the next request
+			t.Source.join(l, unseen) // for the next request
 			return resp, nil
 		}
 	}
@@ -97,7 +100,7 @@ func (t *Transport) again(base http.RoundTripper, req *http.Request, l *lease, r
 			return resp, nil
 		}
 	}
-	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10) // lets the connection be used again
+	_, _ = io.CopyN(io.Discard, resp.Body, 2<<10) // as net/http does, so that the connection can be used again
 	resp.Body.Close()
 	replay := authorize(req, next)
 	replay.Body = body
