@@ -36,8 +36,8 @@ type Config struct {
 	// exactly as registered for the app.
 	RedirectURL string
 
-	// Scopes are the permissions to ask for. Pinterest can grant more: all
-	// that the user ever approved. See [GrantedScopes].
+	// Scopes are the permissions to ask for; Pinterest demands at least one.
+	// It can grant more: all that the user ever approved. See [GrantedScopes].
 	Scopes []string
 
 	// RefreshOn is the kind of refresh token to ask for. The zero value is
@@ -46,18 +46,22 @@ type Config struct {
 
 	// RefreshAhead is how long before its expiry an access token is renewed,
 	// in the background, while it is still handed out. Zero means a tenth of
-	// the token's life, negative only once it has expired. More than half of
-	// the token's life counts as half.
+	// the token's life, negative only once it has expired: programs that run
+	// for a moment need that, lest they end in the middle of a renewal. More
+	// than half of the token's life counts as half. The life of a token that
+	// does not say it (ExpiresIn) is what was left when its source was made.
 	RefreshAhead time.Duration
 
 	// OnRefresh, if set, is told of every token that a source renewed before
 	// anyone is handed it: the place to save it. The token is the callee's
-	// own, its Expiry the true one.
+	// own, its Expiry the true one. OnRefresh must not ask the source, or a
+	// client over it, for a token: it would wait for itself.
 	//
 	// If OnRefresh fails, the new token is used all the same, OnRefresh is
 	// called again with it until it succeeds, and until then the source sends
 	// no further renewal. Calls of one source never overlap. The context
-	// carries the values of the source's, and a deadline.
+	// carries the values of the source's, and a deadline of half a minute. The
+	// token of Exchange is not a renewed one: keep that yourself.
 	OnRefresh func(ctx context.Context, t *oauth2.Token) error
 
 	// Logger is told of renewals and of what went wrong with them, never with

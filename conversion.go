@@ -11,8 +11,8 @@ import (
 
 // ConversionToken returns a long-lived token that can do nothing but send
 // conversions (POST /oauth/conversion_token of Pinterest's description). It
-// has no expiry and no refresh token. The tokens of src need the scope
-// [ScopeAdsWrite]; a [*TokenSource] among them is renewed if Pinterest answers
+// has no expiry and no refresh token. The tokens of src must be a user's with the
+// scope [ScopeAdsWrite], not those of client credentials; a [*TokenSource] among them is renewed if Pinterest answers
 // 401.
 func (c *Config) ConversionToken(ctx context.Context, src oauth2.TokenSource) (*oauth2.Token, error) {
 	fail := func(err error) (*oauth2.Token, error) { return nil, &Error{Op: opConversionToken, Err: err} }

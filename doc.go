@@ -1,8 +1,8 @@
 // Package pinterest makes the tokens of Pinterest's API v5 look after
 // themselves, in programs that already speak [golang.org/x/oauth2]. Replace
-// [oauth2.Config] by [Config] and everything still compiles; from then on
-// tokens renew before they expire, renewed tokens are saved before they can be
-// lost, and a token never travels to a host that is not Pinterest's.
+// [oauth2.Config] by [Config]; from then on tokens renew before they expire,
+// renewed tokens are saved before they are used, a fleet of processes renews
+// each token once, and a token never travels to a host that is not Pinterest's.
 //
 // # The two calls you need
 //
@@ -15,7 +15,8 @@
 //	resp, err := client.Get("https://api.pinterest.com/v5/user_account")
 //
 // A client is cheap and safe for many goroutines: make one for each account
-// and keep it, as two clients of one account would renew its token twice.
+// and keep it, as two clients of one account would renew its token twice. Its
+// context must live as long as it does.
 // [Config.ClientCredentials] is for programs that act for the app's own
 // account.
 //
@@ -31,6 +32,13 @@
 // A program that keeps tokens its own way sets [Config.OnRefresh] to a function
 // that saves the token, by [MarshalToken], which keeps what json.Marshal loses.
 // It is called before anyone is handed the new token, and again if it fails.
+//
+// # Programs that run for a moment
+//
+// A program that ends while a renewal runs in the background loses the new
+// refresh token. A command or a cron job sets [Config.RefreshAhead] to -1, so
+// that a token is renewed only once it has expired, and the call waits until the
+// new one is saved.
 //
 // # Several processes
 //
@@ -56,11 +64,11 @@
 //
 // # Errors
 //
-// Every failure is an [*Error]. Two of them call for a person:
+// Every failure to get a token is an [*Error]. Two of them call for a person:
 // [ErrReauthorize], when the user has to log in again, and [ErrClientRejected],
 // when the app's operator has to act. Everything else may pass by itself. The
-// token endpoint's answers are also [*oauth2.RetrieveError]s whose ErrorCode is
-// RFC 6749's word for Pinterest's number.
+// token endpoint's refusals are also a [*oauth2.RetrieveError], whose ErrorCode
+// is RFC 6749's word for Pinterest's number.
 //
 // # Testing
 //

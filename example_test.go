@@ -14,7 +14,7 @@ import (
 	"github.com/go-pinterest/pinterest/pinteresttest"
 )
 
-// A user logs in, and the program calls Pinterest's API for him. Here a fake
+// A user logs in, and the program calls Pinterest's API for them. Here a fake
 // Pinterest stands in: leave Endpoint out for the real one.
 func Example() {
 	server := pinteresttest.NewServer(&pinteresttest.Handler{AutoApprove: true})
@@ -28,7 +28,7 @@ func Example() {
 		Scopes:       []string{pinterest.ScopeUserAccountsRead},
 	}
 
-	// Redirect the user to this URL. Pinterest sends him back to RedirectURL
+	// Redirect the user to this URL. Pinterest sends them back to RedirectURL
 	// with the same state and a code.
 	_ = conf.AuthCodeURL("an unguessable state")
 	code := server.Code(conf.RedirectURL, conf.Scopes...)

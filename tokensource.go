@@ -133,7 +133,7 @@ func (s *TokenSource) TokenContext(ctx context.Context) (*oauth2.Token, error) {
 // if another process renewed the stored token meanwhile, it returns that. It is
 // held back after failures like any other renewal.
 //
-// Few programs need it: [Token] renews in time, and a [Transport] when Pinterest
+// Few programs need it: Token renews in time, and a [Transport] when Pinterest
 // answers 401.
 func (s *TokenSource) Refresh(ctx context.Context) (*oauth2.Token, error) {
 	l, err := s.renewed(ctx, s.current.Load(), asked)

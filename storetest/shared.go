@@ -139,7 +139,7 @@ func testProcesses(t *testing.T, s Shared, place string) {
 }
 
 // A lock that goes with what it guards lets two in at once, each with a lock of
-// his own.
+// their own.
 func testProcessesDelete(t *testing.T, s Shared, place string) {
 	const processes, each = 3, 60
 	j := job{Place: place, Do: "count", Key: "counter", Times: each, Inside: filepath.Join(t.TempDir(), "inside")}
