@@ -12,7 +12,11 @@ require (
 	golang.org/x/term v0.48.0
 )
 
+require github.com/gofrs/flock v0.13.2 // indirect
+
 require (
+	github.com/cli/browser v1.3.0
+	github.com/go-pinterest/pinterest/filestore v0.1.0
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
 	github.com/mattn/go-colorable v0.1.14 // indirect
 	github.com/mattn/go-isatty v0.0.20 // indirect

@@ -1,5 +1,6 @@
-// Command pinterest shows what the pinterest library does, and serves a fake
-// Pinterest to try it on. "pinterest help" lists its commands.
+// Command pinterest logs in to Pinterest once and hands out tokens that are good
+// ever after, shows what the pinterest library does, and serves a fake Pinterest
+// to try it on. "pinterest help" lists its commands.
 package main
 
 import (
@@ -35,7 +36,8 @@ func newRoot() *cobra.Command {
 		Long: `Make Pinterest tokens look after themselves.
 
 Begin with "pinterest demo": it shows the whole life of a token in fifteen
-seconds, and needs neither an account nor the network.`,
+seconds, and needs neither an account nor the network. "pinterest login" logs in
+to Pinterest itself, and from then on "pinterest token" has a good token.`,
 		Args:          cobra.ArbitraryArgs, // so that RunE gets to name the nearest command
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -59,7 +61,10 @@ seconds, and needs neither an account nor the network.`,
 	// The root runs only to explain itself; its usage need not say that it can.
 	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", "{{if and .Runnable .HasParent}}", 1))
 	root.SetHelpCommand(newHelp())
-	root.AddCommand(newDemo(), newEmulator(), newVersion())
+	root.AddCommand(
+		newLogin(), newToken(), newStatus(),
+		newDemo(), newEmulator(), newVersion(),
+	)
 	return root
 }
 

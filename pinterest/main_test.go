@@ -20,6 +20,7 @@ func TestMain(m *testing.M) {
 		"pinterest": main,
 		"get":       get,
 		"post":      post,
+		"xdg-open":  visit, // what opens a browser on Linux
 	})
 }
 
@@ -29,9 +30,9 @@ func TestSessions(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // or each command would take a second more under -race
-			return nil
+			return setupFake(env)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "fake": fake, "counts": counts},
 	})
 }
 

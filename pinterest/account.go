@@ -1,0 +1,269 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/oauth2"
+
+	"github.com/go-pinterest/pinterest"
+)
+
+const defaultAccount = "default"
+
+// An app is what is kept of an account beside its token: what it takes to renew
+// the token later.
+type app struct {
+	ID     string   `json:"app_id"`
+	Secret string   `json:"app_secret,omitempty"` // kept if it was typed in
+	API    string   `json:"token_url"`
+	OAuth  string   `json:"auth_url"`
+	Scopes []string `json:"client_credentials,omitempty"` // asked for without a user; of a user's login none
+}
+
+// An account is a login that is kept under a name.
+type account struct {
+	name  string
+	vault *vault
+	token *oauth2.Token
+	app   *app // nil: the token was put there by another program
+}
+
+func accountFlag(c *cobra.Command, name *string) {
+	c.Flags().StringVar(name, "account", defaultAccount, "the account to use; several can be logged in side by side")
+}
+
+func checkAccount(name string) error {
+	if name == "" || strings.ContainsFunc(name, unicode.IsControl) {
+		return wrongUsage("--account is empty or not printable", "give it a name like "+defaultAccount)
+	}
+	return nil
+}
+
+// account returns the account of that name.
+func (v *vault) account(ctx context.Context, name string) (*account, error) {
+	if err := checkAccount(name); err != nil {
+		return nil, err
+	}
+	a := &account{name: name, vault: v}
+	var err error
+	a.token, err = pinterest.LoadToken(ctx, v.tokens, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &failure{
+			err:    fmt.Errorf("nobody is logged in as %q: there is no token in %s", name, v.name),
+			hint:   "run: " + a.login(),
+			status: statusReauthorize,
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	a.app, err = v.app(ctx, name)
+	return a, err
+}
+
+// app returns what is kept of the account beside its token, nil if nothing is.
+func (v *vault) app(ctx context.Context, name string) (*app, error) {
+	data, err := v.apps.Load(ctx, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	a := new(app)
+	if json.Unmarshal(data, a) != nil || a.ID == "" { // its error could quote the secret
+		return nil, withHint(fmt.Errorf("what is kept of the app of account %q in %s is damaged", name, v.name), "log in again")
+	}
+	return a, nil
+}
+
+// login is the command line that logs in as a again.
+func (a *account) login() string {
+	line := "pinterest login"
+	if a.token != nil && a.server() == sandbox || a.token == nil && a.name == sandboxAccount {
+		line += " --sandbox"
+		if a.name == sandboxAccount {
+			return line
+		}
+	}
+	if a.name != defaultAccount {
+		line += " --account " + shellWord(a.name)
+	}
+	return line
+}
+
+// server returns the server that issued a's token, as far as that is known.
+func (a *account) server() server {
+	if a.app != nil {
+		return server{AuthURL: a.app.OAuth, TokenURL: a.app.API, AuthStyle: oauth2.AuthStyleInHeader}
+	}
+	if a.token.Extra("environment") == "sandbox" {
+		return sandbox
+	}
+	return production
+}
+
+// config returns the Config that renews a's token. It has no secret if none is
+// to be had, which problem explains; a token that is good needs none.
+func (a *account) config() (conf *pinterest.Config, problem error, err error) {
+	at := a.server()
+	wanted, named, err := serverOfEnv()
+	if err != nil {
+		return nil, nil, err
+	}
+	if named && a.app == nil && a.token.Extra("environment") == nil {
+		at = wanted
+	}
+	if named && wanted.TokenURL != at.TokenURL {
+		return nil, nil, withHint(fmt.Errorf("account %q belongs to %s, and %s names %s", a.name, at.name(), envAPI, wanted.name()),
+			"name another account by --account, or unset "+envAPI+" and "+envOAuth)
+	}
+	conf = &pinterest.Config{
+		Endpoint:     oauth2.Endpoint(at),
+		RefreshAhead: -1, // or this process could end in the middle of a renewal in the background
+	}
+	id, secret := os.Getenv(envAppID), os.Getenv(envAppSecret)
+	if a.app == nil {
+		conf.ClientID, conf.ClientSecret = id, secret
+		if id == "" || secret == "" {
+			problem = withHint(fmt.Errorf("account %q was not logged in by this program, so its app is not known", a.name),
+				"set "+envAppID+" and "+envAppSecret)
+		}
+		return conf, problem, nil
+	}
+	conf.ClientID = a.app.ID
+	conf.Scopes = a.app.Scopes
+	switch {
+	case secret != "" && (id == "" || id == a.app.ID):
+		conf.ClientSecret = secret
+	case a.app.Secret != "":
+		conf.ClientSecret = a.app.Secret
+	case id != "" && id != a.app.ID:
+		problem = withHint(fmt.Errorf("account %q belongs to app %s, and %s is %s", a.name, a.app.ID, envAppID, id),
+			"set "+envAppID+" and "+envAppSecret+" to those of its app")
+	default:
+		problem = withHint(fmt.Errorf("account %q belongs to app %s, whose secret is not kept", a.name, a.app.ID),
+			"set "+envAppSecret+", or log in again without it to type it in and have it kept")
+	}
+	return conf, problem, nil
+}
+
+// source returns a source of tokens that are good now, for a process that uses
+// them at once. Renew makes it begin with a new one. Settle the vault's tokens
+// before the process ends.
+func (a *account) source(ctx context.Context, renew bool) (*pinterest.TokenSource, error) {
+	conf, problem, err := a.config()
+	if err != nil {
+		return nil, err
+	}
+	due := renew || nearlyExpired(a.token)
+	if due && problem != nil {
+		return nil, problem
+	}
+	if a.app != nil && len(a.app.Scopes) > 0 {
+		if due {
+			if a.token, err = a.again(ctx, conf, renew); err != nil {
+				return nil, advise(err, a.login())
+			}
+		}
+		return conf.TokenSource(ctx, a.token), nil
+	}
+	src := conf.StoredTokenSource(ctx, a.vault.tokens, a.name)
+	if !due {
+		return src, nil
+	}
+	if !renew {
+		// Now the source knows which token is due, and takes a newer one that
+		// another process may have put there meanwhile.
+		t, err := src.TokenContext(ctx)
+		if err != nil || !nearlyExpired(t) {
+			return src, advise(err, a.login())
+		}
+	}
+	_, err = src.Refresh(ctx)
+	return src, advise(err, a.login())
+}
+
+// again gets the next token of an account that is the app's own. However many
+// processes ask, one request is sent.
+func (a *account) again(ctx context.Context, conf *pinterest.Config, renew bool) (*oauth2.Token, error) {
+	var t *oauth2.Token
+	asIs := errors.New("the store is to stay as it is")
+	err := a.vault.tokens.Update(ctx, a.name, func(ctx context.Context, old []byte) ([]byte, error) {
+		var err error
+		if t, err = pinterest.UnmarshalToken(old); err == nil && !nearlyExpired(t) && !renew {
+			return nil, asIs
+		}
+		if t, err = conf.ClientCredentials(ctx).TokenContext(ctx); err != nil {
+			return nil, err
+		}
+		return pinterest.MarshalToken(t)
+	})
+	if err == asIs {
+		err = nil
+	}
+	return t, err
+}
+
+// nearlyExpired reports whether too little of t's life is left to print it for
+// somebody's use: less than a minute, and of a short life a tenth.
+func nearlyExpired(t *oauth2.Token) bool {
+	if t.AccessToken == "" {
+		return true
+	}
+	if t.Expiry.IsZero() {
+		return false
+	}
+	left := time.Minute
+	if life := time.Duration(t.ExpiresIn) * time.Second; life > 0 {
+		left = min(left, life/10)
+	}
+	return time.Until(t.Expiry) < left
+}
+
+// keep keeps a login: the app first, as a token without one cannot be renewed.
+func (v *vault) keep(ctx context.Context, name string, a *app, t *oauth2.Token) error {
+	data, err := json.Marshal(a)
+	if err != nil {
+		return err
+	}
+	var before []byte
+	err = v.apps.Update(ctx, name, func(_ context.Context, old []byte) ([]byte, error) {
+		before = slices.Clone(old)
+		return data, nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := pinterest.SaveToken(ctx, v.tokens, name, t); err != nil {
+		ctx := context.WithoutCancel(ctx)
+		if before == nil {
+			return errors.Join(err, v.apps.Delete(ctx, name))
+		}
+		return errors.Join(err, v.apps.Update(ctx, name, func(context.Context, []byte) ([]byte, error) { return before, nil }))
+	}
+	return nil
+}
+
+// names returns the names of all accounts, in order.
+func (v *vault) names(ctx context.Context) ([]string, error) {
+	var names []string
+	for name, err := range v.tokens.Keys(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names, nil
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// credentials returns the app's id and secret: from the environment, or else
+// as the user types them in, in which case typed is set.
+func credentials(c *cobra.Command) (id, secret string, typed bool, err error) {
+	id, secret = os.Getenv(envAppID), os.Getenv(envAppSecret)
+	if id != "" && secret != "" {
+		return id, secret, false, nil
+	}
+	tty, ok := c.InOrStdin().(*os.File)
+	if !ok || !term.IsTerminal(int(tty.Fd())) {
+		return "", "", false, wrongUsage("the app is not known: "+envAppID+" and "+envAppSecret+" are not both set, and there is no terminal to ask on",
+			"set both; they are shown on https://developers.pinterest.com/apps/")
+	}
+	w := c.ErrOrStderr()
+	if id == "" {
+		fmt.Fprint(w, prefix+"app id, as shown on https://developers.pinterest.com/apps/: ")
+		if id, err = readLine(c.Context(), tty); err != nil {
+			return "", "", false, err
+		}
+	}
+	fmt.Fprint(w, prefix+"app secret key of app "+id+" (it is not shown, and kept with the token): ")
+	if secret, err = readSecret(c.Context(), tty); err != nil {
+		return "", "", false, err
+	}
+	fmt.Fprintln(w)
+	if id == "" || secret == "" {
+		return "", "", false, withHint(errors.New("the app id and its secret must not be empty"), "both are shown on https://developers.pinterest.com/apps/")
+	}
+	return id, secret, true, nil
+}
+
+// readSecret reads a line without showing it. If ctx ends, the terminal shows
+// again what is typed.
+func readSecret(ctx context.Context, tty *os.File) (string, error) {
+	before, err := term.GetState(int(tty.Fd()))
+	if err != nil {
+		return "", err
+	}
+	type line struct {
+		text []byte
+		err  error
+	}
+	read := make(chan line, 1)
+	go func() {
+		text, err := term.ReadPassword(int(tty.Fd()))
+		read <- line{text, err}
+	}()
+	select {
+	case l := <-read:
+		return strings.TrimSpace(string(l.text)), l.err
+	case <-ctx.Done():
+		_ = term.Restore(int(tty.Fd()), before)
+		return "", errors.New("the login was stopped; nothing has changed")
+	}
+}
+
+// readLine reads a line, no longer than ctx lasts.
+func readLine(ctx context.Context, r io.Reader) (string, error) {
+	type line struct {
+		text string
+		err  error
+	}
+	read := make(chan line, 1)
+	go func() {
+		text, err := bufio.NewReader(io.LimitReader(r, 64<<10)).ReadString('\n')
+		if err == io.EOF && text != "" {
+			err = nil
+		}
+		read <- line{strings.TrimSpace(text), err}
+	}()
+	select {
+	case l := <-read:
+		if l.err == io.EOF {
+			return "", withHint(errors.New("standard input ended before anything came"), "run this on a terminal")
+		}
+		return l.text, l.err
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+}

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/go-pinterest/pinterest/pinteresttest"
+)
+
+// setupFake gives a script a fake Pinterest and a user directory of its own. The
+// user approves, unless $BROWSER_DOES is something else; $REDIRECT is a redirect
+// URL that no other script uses.
+func setupFake(env *testscript.Env) error {
+	server := pinteresttest.NewServer(&pinteresttest.Handler{StrictRotation: true, AutoApprove: true})
+	env.Defer(server.Close)
+	env.Values["fake"] = server
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	home := filepath.Join(env.WorkDir, "home")
+	for name, value := range map[string]string{
+		"HOME":            home,
+		"XDG_CONFIG_HOME": filepath.Join(home, ".config"),
+		"AppData":         filepath.Join(home, "AppData"),
+		"REDIRECT":        fmt.Sprintf("http://localhost:%d/", l.Addr().(*net.TCPAddr).Port),
+		"FAKE":            server.URL,
+		envAPI:            server.URL,
+		envOAuth:          server.URL,
+		envAppID:          pinteresttest.DefaultAppID,
+		envAppSecret:      pinteresttest.DefaultAppSecret,
+		envStore:          "",
+		"SSH_CONNECTION":  "",
+		"SSH_TTY":         "",
+	} {
+		env.Setenv(name, value)
+	}
+	return nil
+}
+
+// fake WHAT [VALUE] changes the script's fake Pinterest.
+func fake(ts *testscript.TestScript, neg bool, args []string) {
+	server := ts.Value("fake").(*pinteresttest.Server)
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: fake what [value]")
+	}
+	switch args[0] {
+	case "access-life":
+		life, err := time.ParseDuration(args[1])
+		ts.Check(err)
+		server.Change(func(h *pinteresttest.Handler) { h.AccessLife = life })
+	case "system-user":
+		server.Change(func(h *pinteresttest.Handler) { h.SystemUser = true })
+	case "latency":
+		latency, err := time.ParseDuration(args[1])
+		ts.Check(err)
+		server.Change(func(h *pinteresttest.Handler) { h.Latency = latency })
+	case "disconnect":
+		server.RevokeGrants()
+	case "expire-code":
+		server.Change(func(h *pinteresttest.Handler) { h.CodeLife = time.Nanosecond })
+	case "down":
+		server.Fail("/v5/oauth/token", make([]pinteresttest.Fault, 0)...)
+		for range 8 {
+			server.Fail("", pinteresttest.Fault{Status: http.StatusServiceUnavailable})
+		}
+	default:
+		ts.Fatalf("the fake knows nothing of %s", args[0])
+	}
+}
+
+// counts NAME N... compares what the fake Pinterest has counted.
+func counts(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 || len(args)%2 != 0 {
+		ts.Fatalf("usage: counts name number...")
+	}
+	seen := reflect.ValueOf(ts.Value("fake").(*pinteresttest.Server).Counts())
+	for ; len(args) > 0; args = args[2:] {
+		want, err := strconv.ParseInt(args[1], 10, 64)
+		ts.Check(err)
+		if got := seen.FieldByName(args[0]).Int(); got != want {
+			ts.Fatalf("Pinterest counted %d of %s, and not %d", got, args[0], want)
+		}
+	}
+}
+
+// visit URL is the browser of a user who does what $BROWSER_DOES says: approve
+// (what empty means), or something else.
+func visit() {
+	check := func(err error) {
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
+	open := func(u string) *http.Response {
+		r, err := http.NewRequest(http.MethodGet, u, nil)
+		check(err)
+		resp, err := http.DefaultTransport.RoundTrip(r) // follows no redirect
+		check(err)
+		return resp
+	}
+	page, err := url.Parse(os.Args[1])
+	check(err)
+	asked := page.Query()
+	does := os.Getenv("BROWSER_DOES")
+	if does == "nothing" {
+		return
+	}
+	check(os.WriteFile("page", []byte(os.Args[1]), 0o600))
+	resp := open(os.Args[1])
+	back := resp.Header.Get("Location")
+	with := func(params url.Values) string { return asked.Get("redirect_uri") + "?" + params.Encode() }
+	switch does {
+	case "deny":
+		back = with(url.Values{"error": {"access_denied"}, "state": {asked.Get("state")}})
+	case "no-code":
+		back = with(url.Values{"state": {asked.Get("state")}})
+	case "wrong-state":
+		back = with(url.Values{"code": {"1"}, "state": {"2"}})
+	case "no-state":
+		back = with(url.Values{"code": {"1"}})
+	case "spent-code":
+		code, err := url.Parse(back)
+		check(err)
+		// Somebody was faster.
+		form := url.Values{"grant_type": {"authorization_code"}, "code": {code.Query().Get("code")}, "redirect_uri": {asked.Get("redirect_uri")}}
+		r, err := http.NewRequest(http.MethodPost, os.Getenv(envAPI)+tokenPath, strings.NewReader(form.Encode()))
+		check(err)
+		r.SetBasicAuth(os.Getenv(envAppID), os.Getenv(envAppSecret))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		_, err = http.DefaultTransport.RoundTrip(r)
+		check(err)
+	case "wrong-state-first":
+		open(with(url.Values{"code": {"1"}, "state": {"2"}})).Body.Close()
+		open(asked.Get("redirect_uri") + "favicon.ico").Body.Close()
+	}
+	resp = open(back)
+	body, err := os.Create("answer.html")
+	check(err)
+	check(resp.Write(body))
+}

@@ -1,0 +1,273 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/oauth2"
+
+	"github.com/go-pinterest/pinterest"
+)
+
+const (
+	sandboxAccount     = "sandbox"
+	defaultRedirectURL = "http://localhost:8085/"
+)
+
+// defaultScopes let one look, and change nothing.
+var defaultScopes = []string{pinterest.ScopeUserAccountsRead, pinterest.ScopeBoardsRead, pinterest.ScopePinsRead}
+
+// A login is one run of the login command.
+type login struct {
+	account     string
+	scopes      []string
+	sandbox     bool
+	app         bool // the app's own account: no user is asked
+	redirectURL string
+	noBrowser   bool
+	timeout     time.Duration
+	store       string
+	json        bool
+}
+
+func newLogin() *cobra.Command {
+	var l login
+	c := &cobra.Command{
+		Use:   "login",
+		Short: "Log in to Pinterest, and keep the token",
+		Long: `Log in to Pinterest: open its page in the browser, wait for the user to approve,
+and keep the token under the account's name.
+
+The app id and secret are taken from ` + envAppID + ` and ` + envAppSecret + `. If they
+are not set they are asked for, the secret without showing it. A secret that was
+typed in is kept beside the token, as each renewal needs it; one from the
+environment is not, and has to be there for each renewal.
+
+The redirect URL must be registered for the app, letter for letter, on
+https://developers.pinterest.com/apps/. Its host must be this machine, unless
+--no-browser is given: then the page can be opened on any machine, and the
+address that it ends on is pasted here.
+
+` + envAPI + ` and ` + envOAuth + ` point this at another server, such as
+"pinterest emulator".`,
+		Example: `  pinterest login
+  pinterest login --scopes boards:read,pins:read,pins:write --account shop
+  pinterest login --no-browser      # over SSH`,
+		Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) error { return l.run(c) },
+	}
+	f := c.Flags()
+	f.SortFlags = false
+	f.StringSliceVar(&l.scopes, "scopes", defaultScopes, "the permissions to ask for, separated by commas")
+	f.StringVar(&l.account, "account", defaultAccount, "keep the token under this name; several accounts can be logged in\nside by side. With --sandbox it is \""+sandboxAccount+"\" if not given")
+	f.BoolVar(&l.sandbox, "sandbox", false, "log in to Pinterest's sandbox")
+	f.BoolVar(&l.app, "client-credentials", false, "log in to the account that owns the app; nobody is asked")
+	f.StringVar(&l.redirectURL, "redirect-url", defaultRedirectURL, "the redirect URL that is registered for the app")
+	f.BoolVar(&l.noBrowser, "no-browser", false, "print the page's address instead of opening it, and read the address\nthat it ends on from standard input")
+	f.DurationVar(&l.timeout, "timeout", 5*time.Minute, "how long to wait for the user")
+	storeFlag(c, &l.store)
+	f.BoolVar(&l.json, "json", false, "print what \"pinterest status --json\" prints of the account")
+	return c
+}
+
+func (l *login) run(c *cobra.Command) error {
+	if l.sandbox && !c.Flags().Changed("account") {
+		l.account = sandboxAccount
+	}
+	at, err := l.check(c.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	v, err := openVault(c, l.store, true)
+	if err != nil {
+		return err
+	}
+	defer v.close()
+	if err := l.mayReplace(c.Context(), v, at); err != nil {
+		return err
+	}
+	id, secret, typed, err := credentials(c)
+	if err != nil {
+		return err
+	}
+	conf := &pinterest.Config{
+		ClientID:     id,
+		ClientSecret: secret,
+		Endpoint:     oauth2.Endpoint(at),
+		RedirectURL:  l.redirectURL,
+		Scopes:       l.scopes,
+	}
+	kept := &app{ID: id, API: at.TokenURL, OAuth: at.AuthURL}
+	if typed {
+		kept.Secret = secret
+	}
+	keep := func(ctx context.Context, t *oauth2.Token) error { return v.keep(ctx, l.account, kept, t) }
+
+	again := (&account{name: l.account}).login()
+	if l.app {
+		kept.Scopes = l.scopes
+		var t *oauth2.Token
+		if t, err = conf.ClientCredentials(c.Context()).TokenContext(c.Context()); err == nil {
+			err = keep(c.Context(), t)
+		}
+	} else {
+		err = l.authorize(c, conf, keep)
+	}
+	if err != nil {
+		return advise(err, again)
+	}
+	a, err := v.account(c.Context(), l.account)
+	if err != nil {
+		return err
+	}
+	w := c.ErrOrStderr()
+	say(w, "logged in: account %q in %s", a.name, v.name)
+	if granted := pinterest.GrantedScopes(a.token); granted != nil {
+		if missing := slices.DeleteFunc(slices.Clone(l.scopes), func(s string) bool { return slices.Contains(granted, s) }); len(missing) > 0 {
+			say(w, "Pinterest did not grant %s", strings.Join(missing, ", "))
+		}
+	}
+	if !typed {
+		say(w, "the app secret is not kept: have %s set whenever the token is to be renewed", envAppSecret)
+	}
+	if l.json {
+		return printJSON(c.OutOrStdout(), a.report())
+	}
+	return nil
+}
+
+// check returns the server to log in to, after a look at all the flags.
+func (l *login) check(w io.Writer) (server, error) {
+	if err := checkAccount(l.account); err != nil {
+		return server{}, err
+	}
+	if l.timeout <= 0 {
+		return server{}, wrongUsage("--timeout must be positive", "write it like 5m")
+	}
+	if l.app && l.noBrowser {
+		return server{}, wrongUsage("--client-credentials needs no browser anyway", "leave out --no-browser")
+	}
+	if err := checkScopes(w, l.scopes); err != nil {
+		return server{}, err
+	}
+	at, named, err := serverOfEnv()
+	switch {
+	case err != nil:
+		return server{}, err
+	case named && l.sandbox && at.TokenURL != sandbox.TokenURL:
+		return server{}, wrongUsage(fmt.Sprintf("--sandbox is one server, and %s names another", envAPI), "leave out --sandbox, or unset "+envAPI+" and "+envOAuth)
+	case !named && l.sandbox:
+		at = sandbox
+	case !named:
+		at = production
+	}
+	return at, nil
+}
+
+// mayReplace refuses to replace the token of another server, and finds out
+// whether a new one could be kept before the user is bothered.
+func (l *login) mayReplace(ctx context.Context, v *vault, at server) error {
+	a, err := v.account(ctx, l.account)
+	if err == nil && a.server().TokenURL != at.TokenURL && (a.app != nil || a.token.Extra("environment") != nil) {
+		return withHint(fmt.Errorf("account %q belongs to %s, and this login is at %s", l.account, a.server().name(), at.name()),
+			"give this one another name by --account, or run pinterest logout --account "+shellWord(l.account)+" first")
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && exitStatus(err) != statusReauthorize {
+		say(v.tokens.say, "what is kept of account %q will be replaced: %v", l.account, err)
+	}
+	nothing := errors.New("nothing to change")
+	for _, s := range []pinterest.Store{v.tokens.Store, v.apps} {
+		err := s.Update(ctx, l.account, func(context.Context, []byte) ([]byte, error) { return nil, nothing })
+		if err != nothing {
+			return withHint(fmt.Errorf("the token could not be kept: %w", err), "name another place by --store")
+		}
+	}
+	return nil
+}
+
+// authorize has the user approve in the browser, and keeps the token.
+func (l *login) authorize(c *cobra.Command, conf *pinterest.Config, keep func(context.Context, *oauth2.Token) error) error {
+	ctx, cancel := context.WithTimeoutCause(c.Context(), l.timeout, errNobodyCame)
+	defer cancel()
+	state := rand.Text()
+	page := conf.AuthCodeURL(state)
+	finish := func(code string) error {
+		// A code works once: this is not given up when the time is over.
+		t, err := conf.Exchange(c.Context(), code)
+		if err != nil {
+			return err
+		}
+		return keep(c.Context(), t)
+	}
+	w := c.ErrOrStderr()
+
+	if l.noBrowser {
+		say(w, "open this page in any browser: %s", page)
+		say(w, "paste the address that it ends on, which begins with %s, and press Enter:", l.redirectURL)
+		pasted, err := readLine(ctx, c.InOrStdin())
+		if err != nil {
+			return l.left(ctx, err, 0)
+		}
+		code, err := codeOf(pasted, state)
+		if err != nil {
+			return err
+		}
+		return finish(code)
+	}
+
+	callback, err := listenCallback(ctx, l.redirectURL, state, w)
+	if err != nil {
+		return err
+	}
+	defer callback.Close()
+	if overSSH() {
+		say(w, "this is an SSH session; open this page in a browser on this machine: %s", page)
+		say(w, "hint: a browser on another machine cannot come back here; for that, stop this and run: pinterest login --no-browser")
+	} else {
+		say(w, "opening this page in your browser: %s", page)
+		go func() {
+			if err := openBrowser(page); err != nil {
+				say(w, "no browser could be opened: %v", err)
+				say(w, "hint: open the page above yourself, or stop this and run: pinterest login --no-browser")
+			}
+		}()
+	}
+	code, err := callback.Wait(ctx)
+	if err == nil {
+		err = finish(code)
+	} else if ctx.Err() != nil {
+		return l.left(ctx, err, callback.Refused())
+	}
+	callback.Answer(err)
+	return err
+}
+
+var errNobodyCame = errors.New("nobody came back from Pinterest's page")
+
+// left is why a login ended without an answer of the user's.
+func (l *login) left(ctx context.Context, err error, refused int) error {
+	switch {
+	case context.Cause(ctx) == errNobodyCame && refused > 0:
+		return withHint(fmt.Errorf("%w within %v, except with the state of another login", errNobodyCame, l.timeout),
+			"run pinterest login again, and approve on the page that it opens, not on an older one")
+	case context.Cause(ctx) == errNobodyCame:
+		return withHint(fmt.Errorf("%w within %v", errNobodyCame, l.timeout),
+			"if that page showed an error, see to it that "+l.redirectURL+" is registered for the app, letter for letter; --timeout gives more time")
+	case ctx.Err() != nil:
+		return errors.New("the login was stopped; nothing has changed")
+	}
+	return err
+}
+
+// overSSH reports whether a browser that is opened here would be on another
+// machine than the user.
+func overSSH() bool { return os.Getenv("SSH_CONNECTION") != "" || os.Getenv("SSH_TTY") != "" }

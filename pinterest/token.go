@@ -1,0 +1,71 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+func newToken() *cobra.Command {
+	var name, store string
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "token",
+		Short: "Print an access token that is good now",
+		Long: `Print an access token that is good now, and nothing else. If the one that is kept
+has expired, or is about to, it is renewed first. Several at the same time renew
+it once.`,
+		Example: `  curl -H "Authorization: Bearer $(pinterest token)" https://api.pinterest.com/v5/user_account`,
+		Args:    noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return useAccount(c, store, name, func(a *account) error {
+				src, err := a.source(c.Context(), false)
+				if err != nil {
+					return err
+				}
+				t, err := src.TokenContext(c.Context())
+				if err != nil {
+					return advise(err, a.login())
+				}
+				if !asJSON {
+					_, err = fmt.Fprintln(c.OutOrStdout(), t.AccessToken)
+					return err
+				}
+				v := struct {
+					AccessToken string     `json:"access_token"`
+					TokenType   string     `json:"token_type"`
+					Expiry      *time.Time `json:"access_token_expires_at"` // null: not known
+				}{t.AccessToken, t.Type(), nil}
+				if !t.Expiry.IsZero() {
+					at := t.Expiry.UTC().Truncate(time.Second)
+					v.Expiry = &at
+				}
+				return printJSON(c.OutOrStdout(), v)
+			})
+		},
+	}
+	accountFlag(c, &name)
+	storeFlag(c, &store)
+	c.Flags().BoolVar(&asJSON, "json", false, "print the token with its type and expiry as JSON")
+	return c
+}
+
+// useAccount calls f with the account of that name, and returns when all that
+// f renewed is saved.
+func useAccount(c *cobra.Command, store, name string, f func(a *account) error) error {
+	v, err := openVault(c, store, false)
+	if err != nil {
+		return err
+	}
+	defer v.close()
+	a, err := v.account(c.Context(), name)
+	if err != nil {
+		return err
+	}
+	err = f(a)
+	if unsaved := v.tokens.settle(c.Context()); err == nil {
+		err = unsaved
+	}
+	return err
+}
