@@ -56,7 +56,7 @@ func fake(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: fake what [value]")
 	}
 	switch args[0] {
-	case "access-life":
+	case "access-life": // of tokens from now on
 		life, err := time.ParseDuration(args[1])
 		ts.Check(err)
 		server.Change(func(h *pinteresttest.Handler) { h.AccessLife = life })
@@ -71,9 +71,8 @@ func fake(ts *testscript.TestScript, neg bool, args []string) {
 	case "expire-code":
 		server.Change(func(h *pinteresttest.Handler) { h.CodeLife = time.Nanosecond })
 	case "down":
-		server.Fail("/v5/oauth/token", make([]pinteresttest.Fault, 0)...)
-		for range 8 {
-			server.Fail("", pinteresttest.Fault{Status: http.StatusServiceUnavailable})
+		for range 4 { // the tries of one renewal
+			server.Fail(tokenPath, pinteresttest.Fault{Status: http.StatusServiceUnavailable})
 		}
 	default:
 		ts.Fatalf("the fake knows nothing of %s", args[0])

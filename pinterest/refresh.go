@@ -1,0 +1,38 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+)
+
+func newRefresh() *cobra.Command {
+	var name, store string
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "refresh",
+		Short: "Renew an account's token now",
+		Long: `Renew an account's token now, however long it is still good. There is seldom a
+need to: "pinterest token" renews in time.`,
+		Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return useAccount(c, store, name, func(a *account) error {
+				src, err := a.source(c.Context(), true)
+				if err != nil {
+					return err
+				}
+				if a.token, err = src.TokenContext(c.Context()); err != nil {
+					return advise(err, a.login())
+				}
+				r := a.report()
+				say(c.ErrOrStderr(), "renewed: the access token of account %q %s", a.name, expires(r.AccessExpiry))
+				if asJSON {
+					return printJSON(c.OutOrStdout(), r)
+				}
+				return nil
+			})
+		},
+	}
+	accountFlag(c, &name)
+	storeFlag(c, &store)
+	c.Flags().BoolVar(&asJSON, "json", false, "print what \"pinterest status --json\" prints of the account")
+	return c
+}
