@@ -62,7 +62,7 @@ to Pinterest itself, and from then on "pinterest token" has a good token.`,
 	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", "{{if and .Runnable .HasParent}}", 1))
 	root.SetHelpCommand(newHelp())
 	root.AddCommand(
-		newLogin(), newToken(), newStatus(), newRefresh(),
+		newLogin(), newToken(), newStatus(), newRefresh(), newLogout(),
 		newDemo(), newEmulator(), newVersion(),
 	)
 	return root
