@@ -49,11 +49,11 @@ func setupFake(env *testscript.Env) error {
 	return nil
 }
 
-// fake WHAT [VALUE] changes the script's fake Pinterest.
-func fake(ts *testscript.TestScript, neg bool, args []string) {
+// set WHAT [VALUE] changes the script's fake Pinterest.
+func setFake(ts *testscript.TestScript, neg bool, args []string) {
 	server := ts.Value("fake").(*pinteresttest.Server)
 	if neg || len(args) == 0 {
-		ts.Fatalf("usage: fake what [value]")
+		ts.Fatalf("usage: set what [value]")
 	}
 	switch args[0] {
 	case "access-life": // of tokens from now on
@@ -80,7 +80,7 @@ func fake(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // counts NAME N... compares what the fake Pinterest has counted.
-func counts(ts *testscript.TestScript, neg bool, args []string) {
+func countsOfFake(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 || len(args)%2 != 0 {
 		ts.Fatalf("usage: counts name number...")
 	}

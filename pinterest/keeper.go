@@ -26,7 +26,7 @@ type keeper struct {
 
 // Update implements [pinterest.Store].
 func (k *keeper) Update(ctx context.Context, key string, f func(ctx context.Context, old []byte) ([]byte, error)) error {
-	if err := k.rehearse(ctx, key); err != nil {
+	if err := rehearse(ctx, k.Store, key); err != nil {
 		return err
 	}
 	called, wants := false, false
@@ -46,9 +46,9 @@ func (k *keeper) Update(ctx context.Context, key string, f func(ctx context.Cont
 
 // rehearse writes what is there: a full disk or a lost right is to show before
 // Pinterest replaces the only token.
-func (k *keeper) rehearse(ctx context.Context, key string) error {
+func rehearse(ctx context.Context, s pinterest.Store, key string) error {
 	nothing := errors.New("nothing is kept")
-	err := k.Store.Update(ctx, key, func(_ context.Context, old []byte) ([]byte, error) {
+	err := s.Update(ctx, key, func(_ context.Context, old []byte) ([]byte, error) {
 		if old == nil {
 			return nil, nothing
 		}

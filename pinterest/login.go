@@ -184,10 +184,8 @@ func (l *login) mayReplace(ctx context.Context, v *vault, at server) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) && exitStatus(err) != statusReauthorize {
 		say(v.tokens.say, "what is kept of account %q will be replaced: %v", l.account, err)
 	}
-	nothing := errors.New("nothing to change")
 	for _, s := range []pinterest.Store{v.tokens.Store, v.apps} {
-		err := s.Update(ctx, l.account, func(context.Context, []byte) ([]byte, error) { return nil, nothing })
-		if err != nothing {
+		if err := rehearse(ctx, s, l.account); err != nil {
 			return withHint(fmt.Errorf("the token could not be kept: %w", err), "name another place by --store")
 		}
 	}

@@ -32,7 +32,13 @@ func TestSessions(t *testing.T) {
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // or each command would take a second more under -race
 			return setupFake(env)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "fake": fake, "counts": counts},
+		Condition: func(name string) (bool, error) {
+			if name == "root" {
+				return os.Geteuid() == 0, nil
+			}
+			return false, fmt.Errorf("there is no condition %s", name)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "set": setFake, "counts": countsOfFake},
 	})
 }
 
