@@ -57,6 +57,18 @@ https://developers.pinterest.com/apps/. Its host must be this machine, unless
 --no-browser is given: then the page can be opened on any machine, and the
 address that it ends on is pasted here.
 
+Accounts are kept in files that only you can read, in a directory of your
+settings. --store or ` + envStore + ` names another place:
+
+  file:DIR                       files in a directory
+  keyring:                       the key ring of the operating system
+  sqlite:FILE                    an SQLite database
+  postgres://USER@HOST/DATABASE  a PostgreSQL database; also mysql://
+  redis://HOST/NUMBER            a Redis, if it is run as a database
+
+Put one with a password in the variable: arguments are no secret. All commands
+that share a place renew a token once, on however many machines.
+
 ` + envAPI + ` and ` + envOAuth + ` point this at another server, such as
 "pinterest emulator".`,
 		Example: `  pinterest login

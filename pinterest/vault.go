@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -29,24 +30,33 @@ type vault struct {
 	close  func() error
 }
 
-// A vaultKind opens the vaults of a kind. The rest of the name is what follows
-// the colon. Unless it may create, a vault that is not there is fs.ErrNotExist.
-type vaultKind struct {
-	form string // how to write it
-	open func(ctx context.Context, name string, create bool) (*vault, error)
+// vaultKinds lists the kinds of vaults: how their names begin and look, and
+// what opens one. Unless it may create, one that is not there is empty.
+var vaultKinds = []struct {
+	names string
+	form  string
+	open  func(ctx context.Context, name string, create bool) (*vault, error)
+}{
+	{"file", "file:DIR", openFiles},
+	{"keyring", "keyring:", openKeyring},
+	{"sqlite", "sqlite:FILE", openSQLite},
+	{"postgres postgresql", "postgres://USER@HOST/DATABASE", openPostgres},
+	{"mysql", "mysql://USER@HOST/DATABASE", openMySQL},
+	{"redis rediss", "redis://HOST/NUMBER", openRedis},
 }
 
-// vaultKinds lists the kinds of vaults by what their names begin with.
-var vaultKinds = map[string]vaultKind{
-	"file": {"file:DIR", openFiles},
+func vaultForms() string {
+	var forms []string
+	for _, k := range vaultKinds {
+		forms = append(forms, k.form)
+	}
+	return strings.Join(forms, ", ")
 }
 
-// storeFlag lets a command be told where tokens are kept.
+// storeFlag lets a command be told where accounts are kept.
 func storeFlag(c *cobra.Command, name *string) {
-	c.Flags().StringVar(name, "store", "", "keep tokens there instead of "+envStore+" or files:\n"+vaultForms())
+	c.Flags().StringVar(name, "store", "", "where accounts are kept, if not where "+envStore+" says or\nin the user's settings; see \"pinterest help login\"")
 }
-
-func vaultForms() string { return "file:DIR" }
 
 // openVault opens the vault that the flag names, or else the environment, or
 // else the default. Nothing is created unless create is set.
@@ -58,27 +68,53 @@ func openVault(c *cobra.Command, flag string, create bool) (*vault, error) {
 	if name == "" {
 		name = "file:"
 	}
+	if holdsPassword(flag) {
+		return nil, wrongUsage("--store holds a password, and arguments can be seen by all users of this machine", "set "+envStore+" instead")
+	}
 	kind, _, ok := strings.Cut(name, ":")
-	k, known := vaultKinds[kind]
-	if !ok || !known {
-		return nil, wrongUsage("the store is of no kind that this program knows", "write it like one of "+vaultForms())
-	}
-	if u, err := url.Parse(flag); err == nil && u.User != nil {
-		if _, has := u.User.Password(); has {
-			return nil, wrongUsage("--store holds a password, and arguments can be seen by all users of this machine", "set "+envStore+" instead")
+	for _, k := range vaultKinds {
+		if !ok || !slices.Contains(strings.Fields(k.names), kind) {
+			continue
 		}
+		v, err := k.open(c.Context(), name, create)
+		if err != nil {
+			return nil, err
+		}
+		v.tokens.say = c.ErrOrStderr()
+		return v, nil
 	}
-	v, err := k.open(c.Context(), name, create)
+	return nil, wrongUsage("the store is of no kind that this program knows", "write it like one of "+vaultForms())
+}
+
+// holdsPassword errs on the side of passwords.
+func holdsPassword(name string) bool {
+	user, _, ok := strings.Cut(name, "@")
+	_, user, _ = strings.Cut(user, ":")
+	return ok && strings.Contains(user, ":") || strings.Contains(name, "password=")
+}
+
+// shown returns a URL without its password and parameters.
+func shown(name string) string {
+	u, err := url.Parse(name)
 	if err != nil {
-		return nil, err
+		kind, _, _ := strings.Cut(name, ":")
+		return kind + ":"
 	}
-	v.tokens.say = c.ErrOrStderr()
-	return v, nil
+	u.RawQuery = ""
+	if u.User != nil {
+		u.User = url.User(u.User.Username())
+	}
+	return u.String()
 }
 
 // newVault makes a vault of two stores.
 func newVault(name string, tokens, apps pinterest.Store, close func() error) *vault {
 	return &vault{name: name, tokens: &keeper{Store: tokens, say: io.Discard}, apps: apps, close: close}
+}
+
+// emptyVault stands for one that is not there.
+func emptyVault(name string) *vault {
+	return newVault(name, pinterest.NewMemoryStore(), pinterest.NewMemoryStore(), noClose)
 }
 
 func noClose() error { return nil }
@@ -91,7 +127,7 @@ func openFiles(_ context.Context, name string, create bool) (*vault, error) {
 	}
 	name = "file:" + dir
 	if _, err := os.Lstat(dir); !create && errors.Is(err, fs.ErrNotExist) {
-		return newVault(name, pinterest.NewMemoryStore(), pinterest.NewMemoryStore(), noClose), nil
+		return emptyVault(name), nil
 	}
 	tokens, err := filestore.New(dir)
 	if err != nil {

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/zalando/go-keyring"
+
+	"github.com/go-pinterest/pinterest"
+	"github.com/go-pinterest/pinterest/filestore"
+)
+
+// openKeyring opens a vault in the key ring of the operating system. The names
+// of the accounts, and locks, are files: a key ring can neither list nor lock.
+func openKeyring(_ context.Context, name string, create bool) (*vault, error) {
+	if name != "keyring:" {
+		return nil, wrongUsage("there is one key ring only", "write it like keyring:")
+	}
+	dir, err := directory("")
+	if err != nil {
+		return nil, err
+	}
+	dir = filepath.Join(dir, "keyring")
+	if _, err := os.Lstat(dir); !create && errors.Is(err, fs.ErrNotExist) {
+		return emptyVault(name), nil
+	}
+	var stores [2]pinterest.Store
+	for i, part := range []string{"tokens", "apps"} {
+		names, err := filestore.New(filepath.Join(dir, part))
+		if err != nil {
+			return nil, err
+		}
+		stores[i] = &keyringStore{service: "github.com/go-pinterest/pinterest " + part, names: names, ring: systemRing{}}
+	}
+	return newVault(name, stores[0], stores[1], noClose), nil
+}
+
+// A keyringStore keeps values in the key ring of the operating system, and only
+// a mark for each in a filestore, whose locks it uses.
+type keyringStore struct {
+	service string
+	names   *filestore.Store
+	ring    ring
+}
+
+// A ring is a key ring.
+type ring interface {
+	Get(service, user string) (string, error)
+	Set(service, user, password string) error
+	Delete(service, user string) error
+}
+
+// systemRing is the operating system's.
+type systemRing struct{}
+
+func (systemRing) Get(service, user string) (string, error) { return keyring.Get(service, user) }
+func (systemRing) Set(service, user, password string) error {
+	return keyring.Set(service, user, password)
+}
+func (systemRing) Delete(service, user string) error { return keyring.Delete(service, user) }
+
+// The marks. One stays where a value was, so that Delete has to do nothing
+// outside its lock.
+const (
+	markKept    = "kept"
+	markDeleted = "deleted"
+)
+
+// Load implements [pinterest.Store].
+func (s *keyringStore) Load(ctx context.Context, key string) ([]byte, error) {
+	if _, err := s.names.Load(ctx, key); err != nil {
+		return nil, err
+	}
+	value, err := s.get(key)
+	if err == nil && value == nil {
+		err = fmt.Errorf("nothing is kept under %q in the key ring: %w", key, fs.ErrNotExist)
+	}
+	return value, err
+}
+
+// get returns nil if nothing is kept.
+func (s *keyringStore) get(key string) ([]byte, error) {
+	value, err := s.ring.Get(s.service, key)
+	switch {
+	case errors.Is(err, keyring.ErrNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, keyringFailed(err)
+	}
+	return []byte(value), nil
+}
+
+// Update implements [pinterest.Store].
+func (s *keyringStore) Update(ctx context.Context, key string, f func(ctx context.Context, old []byte) ([]byte, error)) error {
+	return s.names.Update(ctx, key, func(ctx context.Context, _ []byte) ([]byte, error) {
+		old, err := s.get(key)
+		if err != nil {
+			return nil, err
+		}
+		value, err := f(ctx, old)
+		if err != nil {
+			return nil, err
+		}
+		if err := s.ring.Set(s.service, key, string(value)); err != nil {
+			return nil, keyringFailed(err)
+		}
+		return []byte(markKept), nil
+	})
+}
+
+// Delete implements [pinterest.Store].
+func (s *keyringStore) Delete(ctx context.Context, key string) error {
+	nothing := errors.New("nothing to delete")
+	err := s.names.Update(ctx, key, func(_ context.Context, mark []byte) ([]byte, error) {
+		if mark == nil {
+			return nil, nothing
+		}
+		if err := s.ring.Delete(s.service, key); err != nil && !errors.Is(err, keyring.ErrNotFound) {
+			return nil, keyringFailed(err)
+		}
+		return []byte(markDeleted), nil
+	})
+	if err == nothing {
+		return nil
+	}
+	return err
+}
+
+// Keys implements [pinterest.Store].
+func (s *keyringStore) Keys(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for key, err := range s.names.Keys(ctx) {
+			if err == nil {
+				var mark []byte
+				mark, err = s.names.Load(ctx, key)
+				if errors.Is(err, fs.ErrNotExist) || string(mark) == markDeleted {
+					continue
+				}
+			}
+			if err != nil {
+				key = ""
+			}
+			if !yield(key, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func keyringFailed(err error) error {
+	if errors.Is(err, keyring.ErrSetDataTooBig) {
+		return withHint(errors.New("the token is too long for the key ring of this system"), "keep it elsewhere, by --store file:")
+	}
+	return withHint(fmt.Errorf("the key ring of the operating system: %w", strip(err)), "is there one, and is it unlocked? --store file: does without")
+}
+
+// strip keeps an error to one line: some key rings are programs that say more.
+func strip(err error) error {
+	line, _, more := strings.Cut(err.Error(), "\n")
+	if !more {
+		return err
+	}
+	return errors.New(line)
+}
