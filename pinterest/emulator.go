@@ -21,6 +21,7 @@ func newEmulator() *cobra.Command {
 	var (
 		addr   string
 		public bool
+		log    bool
 		fake   pinteresttest.Handler
 	)
 	c := &cobra.Command{
@@ -47,7 +48,11 @@ are what /oauth/ and /v5/... are appended to.`,
 			if err != nil {
 				return err
 			}
-			return serve(c, l, &fake)
+			var h http.Handler = &fake
+			if log {
+				h = logRequests(h, c.ErrOrStderr())
+			}
+			return serve(c, l, h)
 		},
 	}
 	f := c.Flags()
@@ -58,6 +63,7 @@ are what /oauth/ and /v5/... are appended to.`,
 	f.DurationVar(&fake.AccessLife, "access-life", 30*24*time.Hour, "let access tokens live this long")
 	f.DurationVar(&fake.RefreshLife, "refresh-life", 60*24*time.Hour, "let refresh tokens live this long")
 	f.BoolVar(&fake.StrictRotation, "strict-rotation", false, "let a refresh kill the refresh token it used; using a dead one\nrevokes all that came of the same login")
+	f.BoolVar(&log, "log", false, "tell of each request on standard error, without secrets")
 	return c
 }
 
@@ -81,7 +87,7 @@ func listen(ctx context.Context, addr string, public bool) (net.Listener, error)
 }
 
 // serve answers by the fake until the command's context is done.
-func serve(c *cobra.Command, l net.Listener, fake *pinteresttest.Handler) error {
+func serve(c *cobra.Command, l net.Listener, fake http.Handler) error {
 	server := &http.Server{Handler: fake, ReadHeaderTimeout: 10 * time.Second}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()
