@@ -40,6 +40,7 @@ type account struct {
 
 func accountFlag(c *cobra.Command, name *string) {
 	c.Flags().StringVar(name, "account", defaultAccount, "the account to use; several can be logged in side by side")
+	_ = c.RegisterFlagCompletionFunc("account", completeAccounts) // fails if there is no such flag
 }
 
 func checkAccount(name string) error {

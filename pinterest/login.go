@@ -60,11 +60,11 @@ address that it ends on is pasted here.
 Accounts are kept in files that only you can read, in a directory of your
 settings. --store or ` + envStore + ` names another place:
 
-  file:DIR                       files in a directory
-  keyring:                       the key ring of the operating system
-  sqlite:FILE                    an SQLite database
-  postgres://USER@HOST/DATABASE  a PostgreSQL database; also mysql://
-  redis://HOST/NUMBER            a Redis, if it is run as a database
+    file:DIR                       files in a directory
+    keyring:                       the key ring of the operating system
+    sqlite:FILE                    an SQLite database
+    postgres://USER@HOST/DATABASE  a PostgreSQL database; also mysql://
+    redis://HOST/NUMBER            a Redis, if it is run as a database
 
 Put one with a password in the variable: arguments are no secret. All commands
 that share a place renew a token once, on however many machines.
@@ -80,6 +80,7 @@ that share a place renew a token once, on however many machines.
 	f := c.Flags()
 	f.SortFlags = false
 	f.StringSliceVar(&l.scopes, "scopes", defaultScopes, "the permissions to ask for, separated by commas")
+	_ = c.RegisterFlagCompletionFunc("scopes", completeScopes) // fails if there is no such flag
 	f.StringVar(&l.account, "account", defaultAccount, "keep the token under this name; several accounts can be logged in\nside by side. With --sandbox it is \""+sandboxAccount+"\" if not given")
 	f.BoolVar(&l.sandbox, "sandbox", false, "log in to Pinterest's sandbox")
 	f.BoolVar(&l.app, "client-credentials", false, "log in to the account that owns the app; nobody is asked")

@@ -37,7 +37,11 @@ func newRoot() *cobra.Command {
 
 Begin with "pinterest demo": it shows the whole life of a token in fifteen
 seconds, and needs neither an account nor the network. "pinterest login" logs in
-to Pinterest itself, and from then on "pinterest token" has a good token.`,
+to Pinterest itself, and from then on "pinterest token" has a good token.
+
+Standard output is for data, all else goes to standard error. The exit status is
+0 if it is done, 1 if it failed, 2 if this program was called wrongly, and 3 if
+only another login helps.`,
 		Args:          cobra.ArbitraryArgs, // so that RunE gets to name the nearest command
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -63,7 +67,7 @@ to Pinterest itself, and from then on "pinterest token" has a good token.`,
 	root.SetHelpCommand(newHelp())
 	root.AddCommand(
 		newLogin(), newToken(), newStatus(), newRefresh(), newLogout(),
-		newDemo(), newEmulator(), newVersion(),
+		newDemo(), newEmulator(), newCompletion(), newMan(), newVersion(),
 	)
 	return root
 }

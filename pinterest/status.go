@@ -128,7 +128,9 @@ expired, the user has to log in again.`,
 			return failed
 		},
 	}
-	c.Flags().StringVar(&name, "account", "", "show this account alone")
+	accountFlag(c, &name)
+	f := c.Flag("account")
+	f.Usage, f.DefValue = "show this account alone", ""
 	storeFlag(c, &store)
 	c.Flags().BoolVar(&asJSON, "json", false, "print a list of accounts as JSON")
 	return c
