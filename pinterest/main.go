@@ -60,6 +60,9 @@ only another login helps.`,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		if args := c.Flags().Args(); !c.HasParent() && len(args) > 0 { // the flag was meant for that command
+			return unknownCommand(c, args[0])
+		}
 		return wrongUsage(err.Error(), `"`+c.CommandPath()+` --help" lists its flags`)
 	})
 	// The root runs only to explain itself; its usage need not say that it can.
