@@ -93,12 +93,12 @@ func (a *account) login() string {
 	line := "pinterest login"
 	if a.token != nil && a.server() == sandbox || a.token == nil && a.name == sandboxAccount {
 		line += " --sandbox"
-		if a.name == sandboxAccount {
-			return line
-		}
 	}
-	if a.name != defaultAccount {
+	if a.name != defaultAccount && line+a.name != "pinterest login --sandbox"+sandboxAccount {
 		line += " --account " + shellWord(a.name)
+	}
+	if a.vault.flag != "" {
+		line += " --store " + shellWord(a.vault.flag)
 	}
 	return line
 }

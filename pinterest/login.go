@@ -125,7 +125,7 @@ func (l *login) run(c *cobra.Command) error {
 	}
 	keep := func(ctx context.Context, t *oauth2.Token) error { return v.keep(ctx, l.account, kept, t) }
 
-	again := (&account{name: l.account}).login()
+	again := (&account{name: l.account, vault: v}).login()
 	if l.app {
 		kept.Scopes = l.scopes
 		var t *oauth2.Token
@@ -199,7 +199,11 @@ func (l *login) mayReplace(ctx context.Context, v *vault, at server) error {
 	}
 	for _, s := range []pinterest.Store{v.tokens.Store, v.apps} {
 		if err := rehearse(ctx, s, l.account); err != nil {
-			return withHint(fmt.Errorf("the token could not be kept: %w", err), "name another place by --store")
+			err = fmt.Errorf("the token could not be kept: %w", err)
+			if f := new(failure); errors.As(err, &f) {
+				return err // it has a hint
+			}
+			return withHint(err, "name another place by --store")
 		}
 	}
 	return nil
@@ -255,7 +259,7 @@ func (l *login) authorize(c *cobra.Command, conf *pinterest.Config, keep func(co
 	code, err := callback.Wait(ctx)
 	if err == nil {
 		err = finish(code)
-	} else if ctx.Err() != nil {
+	} else if errors.Is(err, ctx.Err()) {
 		return l.left(ctx, err, callback.Refused())
 	}
 	callback.Answer(err)

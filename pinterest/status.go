@@ -123,7 +123,8 @@ expired, the user has to log in again.`,
 				}
 			}
 			if len(names) == 0 {
-				return &failure{err: fmt.Errorf("nobody is logged in: there is no token in %s", v.name), hint: "run: pinterest login", status: statusReauthorize}
+				nobody := &account{name: defaultAccount, vault: v}
+				return &failure{err: fmt.Errorf("nobody is logged in: there is no token in %s", v.name), hint: "run: " + nobody.login(), status: statusReauthorize}
 			}
 			return failed
 		},

@@ -25,6 +25,7 @@ const envStore = "PINTEREST_STORE"
 // keepalive or a service that shares the store, is to meet tokens alone.
 type vault struct {
 	name   string // for the user, without a password
+	flag   string // what --store said
 	tokens *keeper
 	apps   pinterest.Store
 	close  func() error
@@ -80,7 +81,7 @@ func openVault(c *cobra.Command, flag string, create bool) (*vault, error) {
 		if err != nil {
 			return nil, err
 		}
-		v.tokens.say = c.ErrOrStderr()
+		v.flag, v.tokens.say = flag, c.ErrOrStderr()
 		return v, nil
 	}
 	return nil, wrongUsage("the store is of no kind that this program knows", "write it like one of "+vaultForms())
