@@ -103,6 +103,11 @@ func (b *callback) Wait(ctx context.Context) (code string, err error) {
 	case q := <-b.came:
 		return codeIn(q)
 	case <-ctx.Done():
+	}
+	select {
+	case q := <-b.came: // at the last moment
+		return codeIn(q)
+	default:
 		return "", ctx.Err()
 	}
 }
