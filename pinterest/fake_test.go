@@ -117,6 +117,7 @@ func visit() {
 	if does == "nothing" {
 		return
 	}
+	_ = os.Remove("answered")
 	check(os.WriteFile("page", []byte(os.Args[1]), 0o600))
 	resp := open(os.Args[1])
 	back := resp.Header.Get("Location")
@@ -155,7 +156,26 @@ func visit() {
 	} else {
 		resp = open(back)
 	}
-	body, err := os.Create("answer.html")
+	body, err := os.Create("answering")
 	check(err)
 	check(resp.Write(body))
+	check(body.Close())
+	check(os.Rename("answering", "answered"))
+}
+
+// answered waits for what the browser was answered on the redirect URL, and
+// makes it answer.html. The browser can take longer than the login.
+func answered(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: answered")
+	}
+	for begun := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		err := os.Rename(ts.MkAbs("answered"), ts.MkAbs("answer.html"))
+		if err == nil {
+			return
+		}
+		if time.Since(begun) > 10*time.Second {
+			ts.Fatalf("the browser got no answer: %v", err)
+		}
+	}
 }
