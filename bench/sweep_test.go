@@ -1,0 +1,327 @@
+package bench_test
+
+import (
+	"context"
+	"database/sql"
+	"net/http"
+	"os"
+	"runtime"
+	"runtime/metrics"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/oauth2"
+
+	"github.com/go-pinterest/pinterest"
+	"github.com/go-pinterest/pinterest/pinteresttest"
+	"github.com/go-pinterest/pinterest/sqlstore"
+)
+
+// accounts is how many a sweep has before it. The gate tries a few.
+func accounts() int {
+	if os.Getenv("PINTEREST_TEST_SWEEP") == "full" {
+		return 100_000
+	}
+	return 1000
+}
+
+// newFake returns a Pinterest that punishes whoever renews twice.
+func newFake() *pinteresttest.Handler { return &pinteresttest.Handler{StrictRotation: true} }
+
+func newConfig() *pinterest.Config {
+	return &pinterest.Config{ClientID: pinteresttest.DefaultAppID, ClientSecret: pinteresttest.DefaultAppSecret}
+}
+
+// through returns a context whose HTTP client sends by rt.
+func through(ctx context.Context, rt http.RoundTripper) context.Context {
+	return context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Transport: rt})
+}
+
+// A tally says how often each account was yielded. It is as large before a sweep
+// as after it, so that it cannot be taken for the sweep's own memory.
+type tally []uint8
+
+func (c tally) add(t *testing.T, key string) {
+	digits, ok := strings.CutPrefix(key, "account-")
+	i, err := strconv.Atoi(digits)
+	require.True(t, ok && err == nil && i < len(c), "the sweep made up the key %q", key)
+	c[i]++
+}
+
+func (c tally) total() (n int) {
+	for _, times := range c {
+		n += int(times)
+	}
+	return n
+}
+
+// requireOnce fails unless every account was yielded once by one of the sweeps.
+func requireOnce(t *testing.T, shares ...tally) {
+	t.Helper()
+	for i := range shares[0] {
+		times := 0
+		for _, share := range shares {
+			times += int(share[i])
+		}
+		require.Equal(t, 1, times, "how often %s was yielded", account(i))
+	}
+}
+
+// sweep runs one to its end and requires that it fails nobody.
+func sweep(ctx context.Context, t *testing.T, s pinterest.Store, opts *pinterest.KeepAliveOptions, each func(key string)) time.Duration {
+	start := time.Now()
+	for key, err := range newConfig().KeepAlive(ctx, s, opts) {
+		require.NoError(t, err, key)
+		each(key)
+	}
+	return time.Since(start)
+}
+
+func perSecond(n int, d time.Duration) float64 { return float64(n) / d.Seconds() }
+
+func TestEveryAccountIsRenewedOnce(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, dialect sqlstore.Dialect) {
+		fake, p, n := newFake(), newPlace(t, dialect), accounts()
+		p.seed(t, fake, n)
+		ctx := through(t.Context(), fake.Client().Transport)
+		s := p.open(t, 8)
+
+		yielded := make(tally, n)
+		took := sweep(ctx, t, s, nil, func(key string) { yielded.add(t, key) })
+		requireOnce(t, yielded)
+		assert.Equal(t, n, fake.Counts().Refresh)
+		assert.Zero(t, fake.Counts().Replays)
+		t.Logf("%d accounts in %.1f s, %.0f a second", n, took.Seconds(), perSecond(n, took))
+
+		took = sweep(ctx, t, s, nil, func(key string) { yielded.add(t, key) })
+		requireOnce(t, yielded)
+		assert.Equal(t, n, fake.Counts().Refresh, "the next sweep finds nothing to do")
+		t.Logf("%d accounts none of which is due in %.1f s, %.0f a second", n, took.Seconds(), perSecond(n, took))
+	})
+}
+
+func TestSweepsAtTheSameTimeShareTheWork(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, dialect sqlstore.Dialect) {
+		fake, p, n := newFake(), newPlace(t, dialect), accounts()
+		p.seed(t, fake, n)
+		fake.Latency = 5 * time.Millisecond
+		m := &meter{base: fake.Client().Transport}
+		ctx := through(t.Context(), m)
+
+		shares := []tally{make(tally, n), make(tally, n)}
+		start := time.Now()
+		var wg sync.WaitGroup
+		for _, share := range shares {
+			s, conf := p.open(t, 8), newConfig() // as another process has them
+			wg.Go(func() {
+				for key, err := range conf.KeepAlive(ctx, s, nil) {
+					if assert.NoError(t, err, key) {
+						share.add(t, key)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		took := time.Since(start)
+		requireOnce(t, shares...)
+		assert.Equal(t, n, fake.Counts().Refresh)
+		assert.Zero(t, fake.Counts().Replays)
+		t.Logf("%d accounts in %.1f s, %.0f a second; the shares are %.1f %% and %.1f %%; %.1f requests in flight",
+			n, took.Seconds(), perSecond(n, took),
+			100*float64(shares[0].total())/float64(n), 100*float64(shares[1].total())/float64(n), m.mean())
+	})
+}
+
+func TestARateLimitSlowsTheSweepAndFailsNobody(t *testing.T) {
+	limits := map[string]limit{
+		"with Retry-After":            {closed: time.Second, retryAfter: "1"},
+		"without":                     {closed: time.Second},
+		"longer than a renewal tries": {closed: 2500 * time.Millisecond},
+	}
+	eachDatabase(t, func(t *testing.T, dialect sqlstore.Dialect) {
+		t.Parallel() // they wait most of the time
+		for name, limit := range limits {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				fake, p, n := newFake(), newPlace(t, dialect), accounts()/4
+				p.seed(t, fake, n)
+				limit.open = n/2 - 1 // so that it closes twice
+				l := &limiter{limit: limit, base: fake.Client().Transport, fake: fake}
+
+				yielded := make(tally, n)
+				took := sweep(through(t.Context(), l), t, p.open(t, 8), nil, func(key string) { yielded.add(t, key) })
+				requireOnce(t, yielded)
+				assert.Equal(t, n+l.refused, fake.Counts().Refresh)
+				assert.Zero(t, fake.Counts().Replays)
+				assert.GreaterOrEqual(t, took, 2*limit.closed)
+				t.Logf("%d accounts in %.1f s of which the limit took %.1f; %d answers were 429", n, took.Seconds(), 2*limit.closed.Seconds(), l.refused)
+			})
+		}
+	})
+}
+
+// TestMemoryDoesNotGrowWithTheAccounts compares what a sweep adds to the live
+// heap over few accounts and over four times as many. The fake is not in it: all
+// that it keeps of an account, it keeps from the login on, and so before the
+// sweep. Nor is SQLite's page cache, which is outside Go's heap and has a limit
+// of its own.
+func TestMemoryDoesNotGrowWithTheAccounts(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, dialect sqlstore.Dialect) {
+		few := 1500
+		if n := accounts(); n > 4*few {
+			few = n / 4
+		}
+		p := newPlace(t, dialect)
+		s := p.open(t, 8)
+		added := func(n int) int {
+			_, err := s.DB.ExecContext(t.Context(), "DELETE FROM "+p.table)
+			require.NoError(t, err)
+			fake := newFake()
+			p.seed(t, fake, n)
+			ctx := through(t.Context(), fake.Client().Transport)
+			yielded := make(tally, n)
+			before, peak, done := liveHeap(), 0, 0
+			sweep(ctx, t, s, nil, func(key string) {
+				yielded.add(t, key)
+				if done++; done%(n/20) == 0 {
+					peak = max(peak, liveHeap())
+				}
+			})
+			requireOnce(t, yielded)
+			runtime.KeepAlive(fake)
+			t.Logf("%d accounts: %d KiB before the sweep, %d KiB more at its peak", n, before>>10, (peak-before)>>10)
+			return peak - before
+		}
+		dialAll(t, s.DB)
+		added(500) // what the connections keep is there from now on
+		a, b := added(few), added(4*few)
+		const slack = 128 << 10 // a list of the keys alone would be more
+		assert.LessOrEqual(t, b-a, slack, "bytes more for %d accounts more", 3*few)
+	})
+}
+
+// dialAll opens all the connections that a pool may have, so that it does not
+// matter whether a sweep needs the last of them.
+func dialAll(t *testing.T, db *sql.DB) {
+	for range db.Stats().MaxOpenConnections {
+		conn, err := db.Conn(t.Context())
+		require.NoError(t, err)
+		defer conn.Close()
+	}
+}
+
+// liveHeap returns how many bytes of the heap are in use.
+func liveHeap() int {
+	runtime.GC()
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(live)
+	return int(live[0].Value.Uint64())
+}
+
+func TestTheTokenEndpointsParallelismIsKeptFull(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, dialect sqlstore.Dialect) {
+		const parallel = 16
+		fake, p, n := newFake(), newPlace(t, dialect), accounts()/4
+		p.seed(t, fake, n)
+		fake.Latency = 100 * time.Millisecond
+		m := &meter{base: fake.Client().Transport}
+
+		yielded := make(tally, n)
+		took := sweep(through(t.Context(), m), t, p.open(t, parallel), &pinterest.KeepAliveOptions{Parallel: parallel},
+			func(key string) { yielded.add(t, key) })
+		requireOnce(t, yielded)
+		assert.Equal(t, parallel, m.most)
+		assert.GreaterOrEqual(t, m.mean(), 0.8*parallel)
+		t.Logf("%d accounts in %.1f s, %.0f a second; %.2f requests in flight of %d", n, took.Seconds(), perSecond(n, took), m.mean(), parallel)
+	})
+}
+
+// A meter measures how many requests are in flight.
+type meter struct {
+	base http.RoundTripper
+
+	mu        sync.Mutex // guards what follows
+	inFlight  int
+	most      int
+	changed   time.Time     // when inFlight did
+	spent     time.Duration // in flight, by all requests together
+	first     time.Time     // when a request first started
+	last      time.Time     // when one last did
+	spentThen time.Duration // at last
+}
+
+func (m *meter) RoundTrip(r *http.Request) (*http.Response, error) {
+	m.change(+1)
+	defer m.change(-1)
+	return m.base.RoundTrip(r)
+}
+
+func (m *meter) change(by int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := time.Now()
+	if m.first.IsZero() {
+		m.first = now
+	}
+	m.spent += time.Duration(m.inFlight) * now.Sub(m.changed)
+	m.changed = now
+	m.inFlight += by
+	m.most = max(m.most, m.inFlight)
+	if by > 0 {
+		m.last, m.spentThen = now, m.spent
+	}
+}
+
+// mean is over the time in which there was a request left to start.
+func (m *meter) mean() float64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.spentThen.Seconds() / m.last.Sub(m.first).Seconds()
+}
+
+// A limit lets some requests pass and then closes for a while.
+type limit struct {
+	open       int
+	closed     time.Duration
+	retryAfter string
+}
+
+// A limiter makes its fake answer 429 to requests beyond the limit.
+type limiter struct {
+	limit
+	base http.RoundTripper
+	fake *pinteresttest.Handler
+
+	mu      sync.Mutex // guards what follows
+	passed  int        // since it was opened
+	until   time.Time  // it is closed
+	refused int
+}
+
+func (l *limiter) RoundTrip(r *http.Request) (*http.Response, error) {
+	l.admit(r.URL.Path)
+	return l.base.RoundTrip(r)
+}
+
+func (l *limiter) admit(path string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	if l.passed == l.open && l.until.IsZero() {
+		l.until = now.Add(l.closed)
+	}
+	if now.Before(l.until) {
+		l.refused++
+		l.fake.Fail(path, pinteresttest.Fault{Status: http.StatusTooManyRequests, RetryAfter: l.retryAfter})
+		return
+	}
+	if !l.until.IsZero() {
+		l.passed, l.until = 0, time.Time{}
+	}
+	l.passed++
+}
