@@ -49,8 +49,9 @@ type tally []uint8
 func (c tally) add(t *testing.T, key string) {
 	digits, ok := strings.CutPrefix(key, "account-")
 	i, err := strconv.Atoi(digits)
-	require.True(t, ok && err == nil && i < len(c), "the sweep made up the key %q", key)
-	c[i]++
+	if assert.True(t, ok && err == nil && i < len(c), "the sweep made up the key %q", key) {
+		c[i]++
+	}
 }
 
 func (c tally) total() (n int) {
