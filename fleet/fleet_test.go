@@ -1,0 +1,311 @@
+package fleet_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-pinterest/pinterest"
+	"github.com/go-pinterest/pinterest/pinteresttest"
+)
+
+const (
+	processes = 8
+	life      = 2 * time.Second // of an access token
+	ahead     = time.Second     // so that a generation takes little more than the other second
+	killEvery = time.Second / 2
+
+	// latency passes at Pinterest before a token request is worked on, and again
+	// before the answer leaves: a window for kills.
+	latency = 20 * time.Millisecond
+)
+
+// generations is how many times a fleet renews its token.
+func generations() int {
+	if os.Getenv("PINTEREST_TEST_FLEET") == "full" {
+		return 200
+	}
+	return 25
+}
+
+func TestAFleetRenewsEachTokenOnce(t *testing.T) {
+	eachStore(t, func(t *testing.T, store string) {
+		for name, dies := range map[string]bool{"the old access token lives on": false, "the old access token dies": true} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				f := launch(t, store, &pinteresttest.Handler{StrictRotation: true, OldAccessDies: dies})
+				f.sail(nil, func() bool { return f.ledger.generations() >= generations() })
+				counts := f.land()
+
+				done := f.ledger.generations()
+				assert.Equal(t, done, counts.Refresh, "one request for each generation")
+				assert.Equal(t, done, len(f.ledger.answers), "and one answer")
+				assert.Zero(t, counts.Replays)
+				assert.Zero(t, counts.FamiliesRevoked)
+				f.requireAllCallsAnswered()
+			})
+		}
+	})
+}
+
+func TestAFleetLosesNoSavedTokenWhenItsProcessesAreKilled(t *testing.T) {
+	eachStore(t, func(t *testing.T, store string) {
+		t.Run("strict rotation", func(t *testing.T) {
+			t.Parallel()
+			f := launch(t, store, &pinteresttest.Handler{StrictRotation: true})
+			counts := f.sailUnderFire()
+
+			lost := 0
+			for _, n := range f.ledger.lost(counts.Issued) {
+				lost += n
+			}
+			assert.Equal(t, lost, counts.FamiliesRevoked, "a family ends by a lost token and by nothing else")
+			assert.Equal(t, counts.FamiliesRevoked, len(f.ledger.logins)-1, "and with it the need to log in again")
+			if lost == 0 {
+				f.requireAllCallsAnswered()
+			}
+		})
+		t.Run("the old refresh token still works", func(t *testing.T) {
+			t.Parallel()
+			f := launch(t, store, &pinteresttest.Handler{})
+			f.sailUnderFire()
+
+			assert.Len(t, f.ledger.logins, 1, "the fleet recovers by itself")
+			assert.Zero(t, f.ledger.refusals)
+			f.requireAllCallsAnswered()
+		})
+	})
+}
+
+// A fleet is processes that share an account's token.
+type fleet struct {
+	t      *testing.T
+	began  time.Time
+	ctx    context.Context // ends before the test binary runs out of time
+	job    job
+	store  pinterest.Store // as this process opened it
+	fake   *pinteresttest.Server
+	ledger *ledger
+	crew   [processes]*process // the living, by slot
+	events chan event
+}
+
+// launch starts a fleet on an account that has just logged in.
+func launch(t *testing.T, store string, h *pinteresttest.Handler) *fleet {
+	t.Helper()
+	h.AccessLife = life
+	h.Latency = latency
+	h.Fail("/v5/oauth/token", slices.Repeat([]pinteresttest.Fault{{After: true, Latency: latency}}, 10*generations())...)
+	f := &fleet{t: t, began: time.Now(), ledger: newLedger(), events: make(chan event, 10_000)}
+
+	until := time.Now().Add(time.Minute + time.Duration(generations())*2*life)
+	if end, ok := t.Deadline(); ok && end.Add(-15*time.Second).Before(until) {
+		until = end.Add(-15 * time.Second)
+	}
+	var cancel context.CancelFunc
+	f.ctx, cancel = context.WithDeadline(t.Context(), until)
+	t.Cleanup(cancel)
+
+	f.fake = pinteresttest.NewServer(h)
+	t.Cleanup(f.fake.Close)
+	f.job = job{Store: store, Place: stores[store].place(t), Endpoint: f.fake.Endpoint(), API: f.fake.URL}
+	s, closeStore, err := stores[store].open(f.job.Place)
+	require.NoError(t, err)
+	t.Cleanup(closeStore)
+	f.store = s
+
+	f.login()
+	for slot := range f.crew {
+		f.crew[slot] = start(t, slot, f.job, f.events)
+	}
+	return f
+}
+
+// login is what the user does at the beginning, and when a token was lost that
+// Pinterest will not forget.
+func (f *fleet) login() {
+	f.t.Helper()
+	tok := f.fake.Login(pinterest.ScopeUserAccountsRead)
+	f.ledger.login(fingerprint(tok.RefreshToken))
+	require.NoError(f.t, pinterest.SaveToken(f.ctx, f.store, account, tok))
+}
+
+// look reads the store, which must hold a whole token at any moment.
+func (f *fleet) look() string {
+	f.t.Helper()
+	tok, err := pinterest.LoadToken(f.ctx, f.store, account)
+	require.NoError(f.t, err, "the store holds no whole token")
+	name := fingerprint(tok.RefreshToken)
+	f.ledger.see(name)
+	return name
+}
+
+// sail lets the fleet work until the goal is reached, under fire if there is any.
+func (f *fleet) sail(g *gun, goal func() bool) {
+	f.t.Helper()
+	for !goal() {
+		select {
+		case e := <-f.events:
+			f.heard(g, e)
+		case <-g.random():
+			f.doom(f.crew[rand.N(processes)], 0)
+			g.reload()
+		case <-g.aims():
+			g.aim()
+		case <-f.ctx.Done():
+			require.FailNow(f.t, "the fleet is too slow", "%d generations, %v", f.ledger.generations(), f.ledger.unacceptable)
+		}
+	}
+}
+
+func (f *fleet) heard(g *gun, e event) {
+	f.t.Helper()
+	p := e.from
+	if !e.ended {
+		f.ledger.note(&p.progress, e.line)
+		if delay, hit := g.hits(e.line); hit {
+			f.doom(p, delay)
+		}
+		if f.fake.Counts().FamiliesRevoked >= len(f.ledger.logins) {
+			f.login()
+		}
+		return
+	}
+	require.True(f.t, p.doomed, "a process ended by itself: %v\n%s", p.cmd.ProcessState, p.noise)
+	require.False(f.t, p.cmd.ProcessState.Success(), "a process ended before it was killed:\n%s", p.noise)
+	f.ledger.killed(&p.progress)
+	f.look()
+	f.crew[p.slot] = start(f.t, p.slot, f.job, f.events)
+}
+
+// doom has a process killed after a delay. In between it may come to its next
+// steps.
+func (f *fleet) doom(p *process, delay time.Duration) {
+	if !p.doomed {
+		p.doomed = true
+		time.AfterFunc(delay, p.kill)
+	}
+}
+
+// sailUnderFire has processes killed for as many generations, and then waits
+// for the fleet to have come to terms with the last kill.
+func (f *fleet) sailUnderFire() pinteresttest.Counts {
+	f.t.Helper()
+	f.sail(newGun(), func() bool { return f.ledger.generations() >= generations() })
+	f.sail(nil, func() bool { return !slices.ContainsFunc(f.crew[:], func(p *process) bool { return p.doomed }) })
+
+	reached := f.ledger.generations() + 2 // the first may be one that was on its way
+	f.sail(nil, func() bool { return f.ledger.generations() >= reached })
+	for _, p := range f.crew {
+		p.calls = 0
+	}
+	f.sail(nil, func() bool { return !slices.ContainsFunc(f.crew[:], func(p *process) bool { return p.calls == 0 }) })
+	return f.land()
+}
+
+// land ends the fleet and checks its books.
+func (f *fleet) land() pinteresttest.Counts {
+	t, l := f.t, f.ledger
+	t.Helper()
+	for _, p := range f.crew {
+		p.stop(t)
+	}
+	for left := processes; left > 0; {
+		select {
+		case e := <-f.events:
+			if e.ended {
+				left--
+				assert.True(t, e.from.cmd.ProcessState.Success(), "a process did not end well: %v\n%s", e.from.cmd.ProcessState, e.from.noise)
+			} else {
+				l.note(&e.from.progress, e.line)
+			}
+		case <-f.ctx.Done():
+			require.FailNow(t, "the processes do not end")
+		}
+	}
+	now := f.look()
+	counts := f.fake.Counts()
+	lost := l.lost(counts.Issued)
+	t.Logf("%s: %d generations, %d requests (%d refused), %d API calls (%d not answered 200), kills: %s, tokens lost: %s, logins: %d, %v",
+		f.job.Store, l.generations(), counts.Refresh, l.refusals, l.calls, l.rejected+l.reauthorize,
+		count(l.kills), count(lost), len(l.logins), time.Since(f.began).Round(time.Second/10))
+
+	l.requireSound(t, now, counts.Issued)
+	known := len(l.answers) + l.refusals
+	assert.GreaterOrEqual(t, counts.Refresh, known)
+	assert.LessOrEqual(t, counts.Refresh, known+l.kills[sent], "who was not killed knows what came of his request")
+	return counts
+}
+
+func (f *fleet) requireAllCallsAnswered() {
+	f.t.Helper()
+	assert.Zero(f.t, f.ledger.rejected, "API calls that were answered 401")
+	assert.Zero(f.t, f.ledger.reauthorize, "API calls that ended in ErrReauthorize")
+}
+
+// A gun kills processes: every half second one of any, at a random moment, and
+// now and then one that has just taken a certain step, so that no window is too
+// narrow to be hit. A nil gun does not fire.
+type gun struct {
+	period time.Time // the current half second's end
+	next   *time.Timer
+	ticks  *time.Ticker
+	step   step // aimed at; empty: none
+}
+
+// aimEvery is how often a gun aims, which takes a generation at most.
+const aimEvery = 3 * time.Second / 2
+
+var targets = []step{locked, sends, answered, saves, saved}
+
+func newGun() *gun {
+	return &gun{period: time.Now().Add(killEvery), next: time.NewTimer(rand.N(killEvery)), ticks: time.NewTicker(aimEvery)}
+}
+
+func (g *gun) random() <-chan time.Time {
+	if g == nil {
+		return nil
+	}
+	return g.next.C
+}
+
+// reload has the gun fire at a random moment of the next half second.
+func (g *gun) reload() {
+	g.next.Reset(time.Until(g.period.Add(rand.N(killEvery))))
+	g.period = g.period.Add(killEvery)
+}
+
+func (g *gun) aims() <-chan time.Time {
+	if g == nil {
+		return nil
+	}
+	return g.ticks.C
+}
+
+func (g *gun) aim() { g.step = targets[rand.N(len(targets))] }
+
+// hits reports whether the process that says so is to be killed, and when.
+func (g *gun) hits(line string) (time.Duration, bool) {
+	if g == nil || g.step == "" || !startsWith(line, g.step) {
+		return 0, false
+	}
+	delay := 2 * time.Millisecond
+	if g.step == sends {
+		delay = 2 * latency
+	}
+	g.step = ""
+	return rand.N(delay), true
+}
+
+func startsWith(line string, s step) bool {
+	var word string
+	_, _ = fmt.Sscan(line, &word)
+	return step(word) == s
+}
