@@ -2,10 +2,10 @@ package fleet_test
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,7 +32,7 @@ func generations() int {
 	if os.Getenv("PINTEREST_TEST_FLEET") == "full" {
 		return 200
 	}
-	return 25
+	return 20
 }
 
 func TestAFleetRenewsEachTokenOnce(t *testing.T) {
@@ -157,8 +157,6 @@ func (f *fleet) sail(g *gun, goal func() bool) {
 		case <-g.random():
 			f.doom(f.crew[rand.N(processes)], 0)
 			g.reload()
-		case <-g.aims():
-			g.aim()
 		case <-f.ctx.Done():
 			require.FailNow(f.t, "the fleet is too slow", "%d generations, %v", f.ledger.generations(), f.ledger.unacceptable)
 		}
@@ -170,7 +168,7 @@ func (f *fleet) heard(g *gun, e event) {
 	p := e.from
 	if !e.ended {
 		f.ledger.note(&p.progress, e.line)
-		if delay, hit := g.hits(e.line); hit {
+		if delay, hit := g.hits(e.line, f.ledger.generations()); hit {
 			f.doom(p, delay)
 		}
 		if f.fake.Counts().FamiliesRevoked >= len(f.ledger.logins) {
@@ -233,8 +231,9 @@ func (f *fleet) land() pinteresttest.Counts {
 	now := f.look()
 	counts := f.fake.Counts()
 	lost := l.lost(counts.Issued)
+	_, name, _ := strings.Cut(t.Name(), "/")
 	t.Logf("%s: %d generations, %d requests (%d refused), %d API calls (%d not answered 200), kills: %s, tokens lost: %s, logins: %d, %v",
-		f.job.Store, l.generations(), counts.Refresh, l.refusals, l.calls, l.rejected+l.reauthorize,
+		name, l.generations(), counts.Refresh, l.refusals, l.calls, l.rejected+l.reauthorize,
 		count(l.kills), count(lost), len(l.logins), time.Since(f.began).Round(time.Second/10))
 
 	l.requireSound(t, now, counts.Issued)
@@ -251,61 +250,49 @@ func (f *fleet) requireAllCallsAnswered() {
 }
 
 // A gun kills processes: every half second one of any, at a random moment, and
-// now and then one that has just taken a certain step, so that no window is too
-// narrow to be hit. A nil gun does not fire.
+// every other generation one that has just taken a certain step, so that no
+// window is too narrow to be hit. A nil gun does not fire.
 type gun struct {
-	period time.Time // the current half second's end
-	next   *time.Timer
-	ticks  *time.Ticker
-	step   step // aimed at; empty: none
+	end   time.Time // of the current half second
+	timer *time.Timer
+	step  step // aimed at; empty: none
+	rest  int  // until this generation none is aimed at
 }
 
-// aimEvery is how often a gun aims, which takes a generation at most.
-const aimEvery = 3 * time.Second / 2
-
-var targets = []step{locked, sends, answered, saves, saved}
+var targets = []step{waits, locked, sends, answered, saves, saved}
 
 func newGun() *gun {
-	return &gun{period: time.Now().Add(killEvery), next: time.NewTimer(rand.N(killEvery)), ticks: time.NewTicker(aimEvery)}
+	return &gun{end: time.Now().Add(killEvery), timer: time.NewTimer(rand.N(killEvery))}
 }
 
 func (g *gun) random() <-chan time.Time {
 	if g == nil {
 		return nil
 	}
-	return g.next.C
+	return g.timer.C
 }
 
 // reload has the gun fire at a random moment of the next half second.
 func (g *gun) reload() {
-	g.next.Reset(time.Until(g.period.Add(rand.N(killEvery))))
-	g.period = g.period.Add(killEvery)
+	g.timer.Reset(time.Until(g.end.Add(rand.N(killEvery))))
+	g.end = g.end.Add(killEvery)
 }
-
-func (g *gun) aims() <-chan time.Time {
-	if g == nil {
-		return nil
-	}
-	return g.ticks.C
-}
-
-func (g *gun) aim() { g.step = targets[rand.N(len(targets))] }
 
 // hits reports whether the process that says so is to be killed, and when.
-func (g *gun) hits(line string) (time.Duration, bool) {
-	if g == nil || g.step == "" || !startsWith(line, g.step) {
+func (g *gun) hits(line string, generation int) (time.Duration, bool) {
+	if g == nil {
 		return 0, false
 	}
-	delay := 2 * time.Millisecond
+	if g.step == "" && generation >= g.rest {
+		g.step = targets[rand.N(len(targets))]
+	}
+	if word, _, _ := strings.Cut(line, " "); step(word) != g.step {
+		return 0, false
+	}
+	delay := time.Millisecond
 	if g.step == sends {
 		delay = 2 * latency
 	}
-	g.step = ""
+	g.step, g.rest = "", generation+2
 	return rand.N(delay), true
-}
-
-func startsWith(line string, s step) bool {
-	var word string
-	_, _ = fmt.Sscan(line, &word)
-	return step(word) == s
 }

@@ -35,8 +35,8 @@ const (
 	idle     window = "idle"
 	waiting  window = "waiting for the lock"
 	holding  window = "holding the lock"
-	sent     window = "request sent"
-	unsaved  window = "answered, unsaved"
+	sent     window = "awaiting the answer"
+	unsaved  window = "holding the answer"
 	saving   window = "saving"
 	orphaned window = "alive" // no process may lose a token in this window
 )
@@ -69,7 +69,7 @@ func newLedger() *ledger {
 	}
 }
 
-// A place in its work is what the ledger remembers of a process.
+// A progress is what the ledger remembers of a process.
 type progress struct {
 	at      window
 	pending string // the token it has, and has not yet saved
