@@ -42,9 +42,11 @@ func TestAFleetRenewsEachTokenOnce(t *testing.T) {
 				t.Parallel()
 				f := launch(t, store, &pinteresttest.Handler{StrictRotation: true, OldAccessDies: dies})
 				f.sail(nil, func() bool { return f.ledger.generations() >= generations() })
+				fresh := int(time.Since(f.began) / (life - ahead)) // a token is, for so long
 				counts := f.land()
 
 				done := f.ledger.generations()
+				assert.LessOrEqual(t, done, fresh+1, "no token is renewed while it is fresh")
 				assert.Equal(t, done, counts.Refresh, "one request for each generation")
 				assert.Equal(t, done, len(f.ledger.answers), "and one answer")
 				assert.Zero(t, counts.Replays)
@@ -86,15 +88,16 @@ func TestAFleetLosesNoSavedTokenWhenItsProcessesAreKilled(t *testing.T) {
 
 // A fleet is processes that share an account's token.
 type fleet struct {
-	t      *testing.T
-	began  time.Time
-	ctx    context.Context // ends before the test binary runs out of time
-	job    job
-	store  pinterest.Store // as this process opened it
-	fake   *pinteresttest.Server
-	ledger *ledger
-	crew   [processes]*process // the living, by slot
-	events chan event
+	t         *testing.T
+	began     time.Time
+	ctx       context.Context // ends before the test binary runs out of time
+	job       job
+	store     pinterest.Store // as this process opened it
+	fake      *pinteresttest.Server
+	ledger    *ledger
+	underFire bool                // processes are killed, or were
+	crew      [processes]*process // the living, by slot
+	events    chan event
 }
 
 // launch starts a fleet on an account that has just logged in.
@@ -158,7 +161,8 @@ func (f *fleet) sail(g *gun, goal func() bool) {
 			f.doom(f.crew[rand.N(processes)], 0)
 			g.reload()
 		case <-f.ctx.Done():
-			require.FailNow(f.t, "the fleet is too slow", "%d generations, %v", f.ledger.generations(), f.ledger.unacceptable)
+			require.FailNow(f.t, "the fleet is too slow", "%d generations, %d of %d API calls not answered 200, %v",
+				f.ledger.generations(), f.ledger.rejected+f.ledger.reauthorize, f.ledger.calls, f.ledger.unacceptable)
 		}
 	}
 }
@@ -172,6 +176,7 @@ func (f *fleet) heard(g *gun, e event) {
 			f.doom(p, delay)
 		}
 		if f.fake.Counts().FamiliesRevoked >= len(f.ledger.logins) {
+			require.True(f.t, f.underFire, "Pinterest revoked the family: a refresh token was used twice")
 			f.login()
 		}
 		return
@@ -196,6 +201,7 @@ func (f *fleet) doom(p *process, delay time.Duration) {
 // for the fleet to have come to terms with the last kill.
 func (f *fleet) sailUnderFire() pinteresttest.Counts {
 	f.t.Helper()
+	f.underFire = true
 	f.sail(newGun(), func() bool { return f.ledger.generations() >= generations() })
 	f.sail(nil, func() bool { return !slices.ContainsFunc(f.crew[:], func(p *process) bool { return p.doomed }) })
 
@@ -255,11 +261,13 @@ func (f *fleet) requireAllCallsAnswered() {
 type gun struct {
 	end   time.Time // of the current half second
 	timer *time.Timer
+	aims  int  // so far
 	step  step // aimed at; empty: none
 	rest  int  // until this generation none is aimed at
 }
 
-var targets = []step{waits, locked, sends, answered, saves, saved}
+// targets are aimed at in turn.
+var targets = []step{answered, waits, saves, locked, sends, saved}
 
 func newGun() *gun {
 	return &gun{end: time.Now().Add(killEvery), timer: time.NewTimer(rand.N(killEvery))}
@@ -284,7 +292,8 @@ func (g *gun) hits(line string, generation int) (time.Duration, bool) {
 		return 0, false
 	}
 	if g.step == "" && generation >= g.rest {
-		g.step = targets[rand.N(len(targets))]
+		g.step = targets[g.aims%len(targets)]
+		g.aims++
 	}
 	if word, _, _ := strings.Cut(line, " "); step(word) != g.step {
 		return 0, false

@@ -165,13 +165,6 @@ func (l *ledger) killed(p *progress) {
 	}
 }
 
-func (l *ledger) killCount() (n int) {
-	for _, k := range l.kills {
-		n += k
-	}
-	return n
-}
-
 // generations is how many renewed tokens came into the store.
 func (l *ledger) generations() int { return len(l.seen) - len(l.logins) }
 
