@@ -61,7 +61,7 @@ func TestAFleetLosesNoSavedTokenWhenItsProcessesAreKilled(t *testing.T) {
 	eachStore(t, func(t *testing.T, store string) {
 		t.Run("strict rotation", func(t *testing.T) {
 			t.Parallel()
-			f := launch(t, store, &pinteresttest.Handler{StrictRotation: true, OldAccessDies: true})
+			f := launch(t, store, &pinteresttest.Handler{StrictRotation: true})
 			counts := f.sailUnderFire()
 
 			lost := 0
@@ -76,7 +76,7 @@ func TestAFleetLosesNoSavedTokenWhenItsProcessesAreKilled(t *testing.T) {
 		})
 		t.Run("the old refresh token still works", func(t *testing.T) {
 			t.Parallel()
-			f := launch(t, store, &pinteresttest.Handler{OldAccessDies: true})
+			f := launch(t, store, &pinteresttest.Handler{})
 			f.sailUnderFire()
 
 			assert.Len(t, f.ledger.logins, 1, "the fleet recovers by itself")
