@@ -238,8 +238,8 @@ func (f *fleet) land() pinteresttest.Counts {
 	counts := f.fake.Counts()
 	lost := l.lost(counts.Issued)
 	_, name, _ := strings.Cut(t.Name(), "/")
-	t.Logf("%s: %d generations, %d requests (%d refused), %d API calls (%d not answered 200), kills: %s, tokens lost: %s, logins: %d, %v",
-		name, l.generations(), counts.Refresh, l.refusals, l.calls, l.rejected+l.reauthorize,
+	t.Logf("%s: %d generations, %d requests (%d refused), %d API calls (%d not answered 200, %d too late), kills: %s, tokens lost: %s, logins: %d, %v",
+		name, l.generations(), counts.Refresh, l.refusals, l.calls, l.rejected+l.reauthorize, l.late,
 		count(l.kills), count(lost), len(l.logins), time.Since(f.began).Round(time.Second/10))
 
 	l.requireSound(t, now, counts.Issued)

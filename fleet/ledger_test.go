@@ -14,7 +14,7 @@ import (
 type step string
 
 const (
-	called     step = "called"     // the API; the answer's status, "reauthorize", or an error
+	called     step = "called"     // the API; the answer's status, "late", "reauthorize", or an error
 	loaded     step = "loaded"     // a token
 	waits      step = "waits"      // for the lock
 	locked     step = "locked"     // and found a token
@@ -54,6 +54,7 @@ type ledger struct {
 
 	calls        int
 	rejected     int      // calls that Pinterest answered 401
+	late         int      // so, too, but on a machine too busy to be in time
 	reauthorize  int      // calls that ended in ErrReauthorize
 	refusals     int      // requests for a token that Pinterest refused
 	unacceptable []string // what must never happen
@@ -87,6 +88,8 @@ func (l *ledger) note(p *progress, line string) {
 			p.calls++
 		case "401":
 			l.rejected++
+		case "late":
+			l.late++
 		case "reauthorize":
 			l.reauthorize++
 		default:

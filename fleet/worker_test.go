@@ -35,6 +35,10 @@ const (
 	// slowness is how long a process may take from Pinterest's answer to the
 	// store: a window for kills that would else be too narrow to hit.
 	slowness = 10 * time.Millisecond
+
+	// tooSlow is for a call, with all that it waits for, so long that the next
+	// token may have been replaced or have expired by its second sending, too.
+	tooSlow = time.Second / 2
 )
 
 // A job is what a process of the fleet is told.
@@ -114,6 +118,7 @@ func work(text string) error {
 }
 
 func call(client *http.Client, url string) {
+	began := time.Now()
 	resp, err := client.Get(url)
 	switch {
 	case errors.Is(err, pinterest.ErrReauthorize):
@@ -125,6 +130,10 @@ func call(client *http.Client, url string) {
 	}
 	defer resp.Body.Close()
 	_, _ = io.Copy(io.Discard, resp.Body)
+	if resp.StatusCode == http.StatusUnauthorized && time.Since(began) > tooSlow {
+		say(called, "late")
+		return
+	}
 	say(called, fmt.Sprint(resp.StatusCode))
 }
 
