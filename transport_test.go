@@ -105,6 +105,25 @@ func TestUploadsThatCannotBeReplayedHaveEachDeadTokenRenewed(t *testing.T) {
 	})
 }
 
+// A request held up across two lives of a token meets a successor that has
+// itself expired.
+func TestA401IsNotReplayedWithATokenThatHasExpired(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, &pinteresttest.Handler{AccessLife: 10 * time.Second})
+		client := pinterest.NewClient(l.ctx, l.conf.TokenSource(l.ctx, l.tok))
+		l.fake.Fail("/v5/user_account", pinteresttest.Fault{Latency: 20 * time.Second})
+		held := make(chan int)
+		go func() {
+			status, _ := call(t, client)
+			held <- status
+		}()
+		time.Sleep(9500 * time.Millisecond)
+		status, _ := call(t, client) // renewed in the background, until 19.5 s
+		require.Equal(t, http.StatusOK, status)
+		require.Equal(t, http.StatusOK, <-held)
+	})
+}
+
 func TestDeadTokensAreNotReplayed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLogin(t, new(pinteresttest.Handler))
