@@ -365,52 +365,52 @@ var brokenShared = []struct {
 // brokenVariable tells the test binary that it was started to fail.
 const brokenVariable = "PINTEREST_STORETEST_BROKEN"
 
-// TestBroken does fail, in the processes that TestBrokenStoresFail starts.
-func TestBroken(t *testing.T) {
-	if os.Getenv(brokenVariable) == "" {
-		t.Skip("runs in processes of TestBrokenStoresFail only")
+// TestBrokenStoresFail runs each check on a store that it must fail, in a process
+// of its own, as a failed subtest cannot be taken back. In those processes the
+// same subtests are the failing ones.
+func TestBrokenStoresFail(t *testing.T) {
+	fail := os.Getenv(brokenVariable) != ""
+	if fail {
+		patience = 2 * time.Second
 	}
-	patience = 2 * time.Second
 	for _, b := range broken {
 		t.Run(b.name, func(t *testing.T) {
-			TestStore(t, func(*testing.T) pinterest.Store { return b.open() })
+			if fail {
+				TestStore(t, func(*testing.T) pinterest.Store { return b.open() })
+				return
+			}
+			requireFails(t, b.check)
 		})
 	}
 	for _, b := range brokenShared {
 		t.Run(b.name+", so "+b.check, func(t *testing.T) {
-			TestSharedStore(t, Shared{
-				Place:    func(t *testing.T) string { return t.TempDir() },
-				Open:     func(t *testing.T, place string) pinterest.Store { return b.open(place) },
-				Takeover: time.Second,
-			})
+			if fail {
+				TestSharedStore(t, Shared{
+					Place:    func(t *testing.T) string { return t.TempDir() },
+					Open:     func(t *testing.T, place string) pinterest.Store { return b.open(place) },
+					Takeover: time.Second,
+				})
+				return
+			}
+			requireFails(t, b.check)
 		})
 	}
 }
 
-func TestBrokenStoresFail(t *testing.T) {
-	for _, b := range broken {
-		t.Run(b.name, func(t *testing.T) { requireFails(t, b.name, b.check) })
-	}
-	for _, b := range brokenShared {
-		name := b.name + ", so " + b.check
-		t.Run(name, func(t *testing.T) { requireFails(t, name, b.check) })
-	}
-}
-
-// requireFails runs one check on one broken store, as another process because
-// a failed subtest cannot be taken back.
-func requireFails(t *testing.T, name, check string) {
+// requireFails runs one check of the calling subtest, told by how it begins, in
+// another process.
+func requireFails(t *testing.T, check string) {
 	t.Parallel()
 	exe, err := os.Executable()
 	require.NoError(t, err)
-	underscored := func(s string) string { return regexp.QuoteMeta(strings.ReplaceAll(s, " ", "_")) }
-	cmd := exec.CommandContext(t.Context(), exe, "-test.run=^TestBroken$/^"+underscored(name)+"$/^"+underscored(check))
+	name := t.Name() + "/" + strings.ReplaceAll(check, " ", "_")
+	pattern := "^" + strings.ReplaceAll(regexp.QuoteMeta(name), "/", "$/^")
+	cmd := exec.CommandContext(t.Context(), exe, "-test.run="+pattern)
 	cmd.Env = append(os.Environ(), brokenVariable+"=1")
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
-	require.ErrorAs(t, err, &exit, "the suite passes a store that %s:\n%s", name, out)
-	require.Contains(t, string(out), "--- FAIL: TestBroken/"+strings.ReplaceAll(name, " ", "_")+"/"+strings.ReplaceAll(check, " ", "_"), "it failed elsewhere:\n%s", out)
-	t.Logf("%s", out)
+	require.ErrorAs(t, err, &exit, "the suite passes a broken store:\n%s", out)
+	require.Contains(t, string(out), "--- FAIL: "+name, "it failed elsewhere:\n%s", out)
 }
 
 type function = func(ctx context.Context, old []byte) ([]byte, error)
