@@ -68,7 +68,7 @@ func (c *Config) retrieve(ctx context.Context, op string, v url.Values, old *oau
 		if err == nil {
 			return c.newToken(raw, old, asked), nil
 		}
-		if try == maxTries || !harmless(op, err) {
+		if try == maxTries || !harmless(op, err) || err.StatusCode == http.StatusTooManyRequests && ctx.Value(unlimited{}) != nil {
 			return nil, err
 		}
 		wait := max(backoff(try, 250*time.Millisecond, 2*time.Second), err.RetryAfter)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"iter"
+	"math/rand/v2"
 	"net/http"
 	"sync"
 	"time"
@@ -52,6 +53,10 @@ func (c *Config) KeepAlive(ctx context.Context, s Store, opts *KeepAliveOptions)
 	}
 }
 
+// unlimited is the context key of a renewal that returns a rate limit at once,
+// so that the sweep waits and not a key's lock.
+type unlimited struct{}
+
 // A sweep is one run over the keys of a store.
 type sweep struct {
 	conf     *Config
@@ -78,19 +83,7 @@ func (w *sweep) run(parent context.Context, yield func(string, error) bool) {
 	w.results, w.waiting = make(chan swept), make(chan struct{}, w.parallel)
 	w.working.Go(func() {
 		defer close(keys)
-		for key, err := range w.store.Keys(ctx) {
-			if err != nil {
-				if ctx.Err() == nil {
-					w.results <- swept{"", err}
-				}
-				return
-			}
-			select {
-			case keys <- key:
-			case <-ctx.Done():
-				return
-			}
-		}
+		w.list(ctx, keys)
 	})
 	for range w.parallel {
 		w.working.Go(func() {
@@ -120,6 +113,43 @@ func (w *sweep) run(parent context.Context, yield func(string, error) bool) {
 	}
 }
 
+// list sends every key, not in the store's order but each taken at random from a
+// window of them: sweeps that run at the same time would meet at every lock.
+func (w *sweep) list(ctx context.Context, keys chan<- string) {
+	window := make([]string, 0, 64*w.parallel)
+	send := func(i int) bool {
+		select {
+		case keys <- window[i]:
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
+	for key, err := range w.store.Keys(ctx) {
+		switch {
+		case err != nil:
+			if ctx.Err() == nil {
+				w.results <- swept{"", err}
+			}
+			return
+		case len(window) < cap(window):
+			window = append(window, key)
+			continue
+		}
+		i := rand.N(len(window))
+		if !send(i) {
+			return
+		}
+		window[i] = key
+	}
+	rand.Shuffle(len(window), func(i, j int) { window[i], window[j] = window[j], window[i] })
+	for i := range window {
+		if !send(i) {
+			return
+		}
+	}
+}
+
 // renew renews key's token if it is about to lapse, and reports whether it did.
 func (w *sweep) renew(ctx context.Context, key string) (renewed bool, err error) {
 	const tries = 10 // of an account that a rate limit meets
@@ -138,7 +168,7 @@ func (w *sweep) renew(ctx context.Context, key string) (renewed bool, err error)
 			return false, nil
 		}
 
-		src := w.conf.StoredTokenSource(ctx, w.store, key)
+		src := w.conf.StoredTokenSource(context.WithValue(ctx, unlimited{}, true), w.store, key)
 		src.current.Store(w.conf.newLease(known(t)))
 		f := src.join(src.current.Load(), asked)
 		<-f.done
@@ -188,10 +218,14 @@ func (w *sweep) save(ctx context.Context, src *TokenSource, f *flight) error {
 
 // wait waits as long as Pinterest asked to.
 func (w *sweep) wait(ctx context.Context) error {
-	w.mu.Lock()
-	until := w.until
-	w.mu.Unlock()
-	return pause(ctx, time.Until(until))
+	for {
+		w.mu.Lock()
+		left := time.Until(w.until)
+		w.mu.Unlock()
+		if err := pause(ctx, left); err != nil || left <= 0 {
+			return err
+		}
+	}
 }
 
 // hold has all workers wait.

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -134,6 +135,54 @@ func TestSweepsAtTheSameTimeShareTheWork(t *testing.T) {
 		assert.ElementsMatch(t, keys, all, "each once")
 		assert.Equal(t, len(keys), l.fake.Counts().Refresh)
 	})
+}
+
+func TestTwoSweepsAreFasterThanOne(t *testing.T) {
+	sweeps := func(n int) (took time.Duration) {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLogin(t, &pinteresttest.Handler{StrictRotation: true, Latency: 100 * time.Millisecond})
+			s := orderedStore{pinterest.NewMemoryStore()}
+			accounts(t, l, s, 800)
+			time.Sleep(50 * day)
+			start := time.Now()
+			var wg sync.WaitGroup
+			for range n {
+				wg.Go(func() {
+					_, errs := collect(l.conf.KeepAlive(l.ctx, s, nil))
+					assert.Empty(t, errs)
+				})
+			}
+			wg.Wait()
+			assert.Equal(t, 800, l.fake.Counts().Refresh)
+			took = time.Since(start)
+		})
+		return took
+	}
+	one, two := sweeps(1), sweeps(2)
+	assert.Equal(t, 10*time.Second, one)
+	assert.Less(t, two, one*7/10)
+}
+
+// An orderedStore yields its keys in order, as most databases do.
+type orderedStore struct{ pinterest.Store }
+
+func (o orderedStore) Keys(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		var keys []string
+		for key, err := range o.Store.Keys(ctx) {
+			if err != nil {
+				yield("", err)
+				return
+			}
+			keys = append(keys, key)
+		}
+		slices.Sort(keys)
+		for _, key := range keys {
+			if !yield(key, nil) {
+				return
+			}
+		}
+	}
 }
 
 func TestARateLimitSlowsTheSweepAndFailsNobody(t *testing.T) {

@@ -120,13 +120,18 @@ func UnmarshalToken(data []byte) (*oauth2.Token, error) {
 
 func unmarshalToken(data []byte) (*oauth2.Token, error) {
 	var r record
-	var v struct {
-		Version int `json:"version"`
+	err := json.Unmarshal(data, &r)
+	if err != nil { // a newer record may be of another shape
+		var v struct {
+			Version int `json:"version"`
+		}
+		_ = json.Unmarshal(data, &v)
+		r.Version = v.Version
 	}
-	if json.Unmarshal(data, &v) == nil && v.Version > recordVersion {
-		return nil, fmt.Errorf("it has version %d and this program reads up to %d: update the program", v.Version, recordVersion)
+	if r.Version > recordVersion {
+		return nil, fmt.Errorf("it has version %d and this program reads up to %d: update the program", r.Version, recordVersion)
 	}
-	if json.Unmarshal(data, &r) != nil { // its error can hold pieces of the record
+	if err != nil { // whose words can hold pieces of the record
 		return nil, fmt.Errorf("it is damaged: these %d bytes are not a token's JSON", len(data))
 	}
 	if r.AccessToken == "" && r.RefreshToken == "" {

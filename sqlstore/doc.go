@@ -71,8 +71,9 @@
 //
 // With PostgreSQL and MySQL every Update under way has a connection of the pool.
 // A limit (SetMaxOpenConns) of as many as there are Updates at once, and one
-// more, is a good one: with KeepAlive at its eight, nine. Fewer is slower and not
-// wrong, down to a single one, as long as f does not use the same pool: then it
+// more, is a good one: with KeepAlive at its eight, nine. Let as many stay open
+// (SetMaxIdleConns), or all but two are opened anew again and again. Fewer
+// connections are slower and not wrong, down to a single one, as long as f does not use the same pool: then it
 // waits for a connection that its own Update has, until its context is over.
 // Goroutines that wait for a key that their process has locked wait without a
 // connection. With SQLite no connection is held while f runs.

@@ -58,6 +58,7 @@ func Example_postgreSQL() {
 	}
 	defer db.Close()
 	db.SetMaxOpenConns(9)
+	db.SetMaxIdleConns(9)
 
 	ctx := context.Background()
 	store := &sqlstore.Store{DB: db, Dialect: sqlstore.PostgreSQL, Table: "crm.pinterest_tokens"}
@@ -81,6 +82,7 @@ func Example_mySQL() {
 	}
 	defer db.Close()
 	db.SetMaxOpenConns(9)
+	db.SetMaxIdleConns(9)
 
 	ctx := context.Background()
 	store := &sqlstore.Store{DB: db, Dialect: sqlstore.MySQL}
