@@ -1,0 +1,100 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// A beginning keeps the beginning of what is written to it.
+type beginning struct{ data []byte }
+
+func (b *beginning) Write(p []byte) (int, error) {
+	b.data = append(b.data, p[:min(len(p), 64<<10-len(b.data))]...)
+	return len(p), nil
+}
+
+// refused says what an answer means that is no success.
+func (a *apiCall) refused(resp *http.Response, said beginning) error {
+	// Each field on its own: whatever is wrong with one, the other says something.
+	var fields map[string]json.RawMessage
+	_ = json.Unmarshal(said.data, &fields)
+	var message string
+	_ = json.Unmarshal(fields["message"], &message)
+	code, _ := strconv.Atoi(string(fields["code"]))
+
+	text := fmt.Sprintf("%s %s: %d %s", a.method, a.url.Path, resp.StatusCode, http.StatusText(resp.StatusCode))
+	if message = inOneLine(message); message != "" {
+		text += ": " + message
+	}
+	var quote []string
+	if code != 0 {
+		quote = append(quote, fmt.Sprintf("code %d", code))
+	}
+	if id := resp.Header.Get("X-Pinterest-Rid"); id != "" {
+		quote = append(quote, "request id "+inOneLine(id))
+	}
+	if len(quote) > 0 {
+		text += " (" + strings.Join(quote, ", ") + ")"
+	}
+	f := &failure{err: errors.New(text), status: statusFailed}
+	switch status := resp.StatusCode; {
+	case status == http.StatusUnauthorized && code == 2:
+		f.hint, f.status = "the account's token is dead, and there is no new one; run: "+a.login, statusReauthorize
+	case status == http.StatusUnauthorized:
+		f.hint = "the token may lack a scope that this call needs; log in again with it: " + a.login + " --scopes ..."
+	case status == http.StatusForbidden:
+		f.hint = "either the account or the app may not do this; apps with trial access are limited, see https://developers.pinterest.com/apps/"
+	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed:
+		f.hint = "https://developers.pinterest.com/docs/api/v5/ lists paths and methods; ids of other accounts are not found, either"
+	case status == http.StatusTooManyRequests:
+		f.hint = "try again in a minute: Pinterest did not say when"
+		if after := retryAfter(resp); after > 0 {
+			f.hint = fmt.Sprintf("try again in %v, at %s", after, time.Now().Add(after).Format(time.TimeOnly))
+		}
+	case status >= http.StatusInternalServerError, status == http.StatusBadRequest && code == 12:
+		f.hint = "the fault is Pinterest's; try again later, or quote the request id to their support"
+		if after := retryAfter(resp); after > 0 {
+			f.hint = fmt.Sprintf("the fault is Pinterest's; try again in %v", after)
+		}
+	case status == http.StatusBadRequest && len(a.fields) > 0:
+		f.hint = "-f sends text, which ids are, too; -F sends true, false, null and numbers as such"
+	}
+	return f
+}
+
+// inOneLine makes s fit for a line on a terminal.
+func inOneLine(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) || !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, s)
+	s = strings.Join(strings.Fields(s), " ")
+	if r := []rune(s); len(r) > 300 {
+		s = string(r[:300]) + "…"
+	}
+	return s
+}
+
+// retryAfter returns how long Pinterest asks to wait, zero if it does not.
+func retryAfter(resp *http.Response) time.Duration {
+	after := resp.Header.Get("Retry-After")
+	if after == "" && resp.StatusCode == http.StatusTooManyRequests {
+		after, _, _ = strings.Cut(resp.Header.Get("X-Ratelimit-Reset"), ",") // seconds, too
+	}
+	if t, err := http.ParseTime(after); err == nil {
+		return max(0, time.Until(t).Round(time.Second))
+	}
+	seconds, err := strconv.ParseFloat(strings.TrimSpace(after), 64)
+	if err != nil || !(seconds > 0) {
+		return 0
+	}
+	return time.Duration(min(seconds, 1e9) * float64(time.Second)).Round(time.Second)
+}
