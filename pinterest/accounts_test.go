@@ -76,6 +76,7 @@ var fakes sync.Map // from a script's directory to its *pinteresttest.Handler
 //	fake login ACCOUNT [SCOPE...]      keep the token of a new login
 //	fake fail PATH STATUS [HEADER...]  let the next request to PATH fail
 //	fake break PATH                    let the next answer at PATH break off
+//	fake pass PATH N                   before that, answer N requests to PATH
 //	fake expire                        drop all access tokens
 //	fake revoke                        end all logins
 //	fake refreshed N                   check the number of refreshes so far
@@ -94,7 +95,7 @@ func fake(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	pin := h.(*pinteresttest.Handler)
 	if neg || len(args) == 0 {
-		ts.Fatalf("usage: fake login|fail|break|expire|revoke|refreshed [arg...]")
+		ts.Fatalf("usage: fake login|fail|break|pass|expire|revoke|refreshed [arg...]")
 	}
 	switch do, args := args[0], args[1:]; do {
 	case "login":
@@ -113,6 +114,12 @@ func fake(ts *testscript.TestScript, neg bool, args []string) {
 		pin.Fail(args[0], f)
 	case "break":
 		pin.Fail(args[0], pinteresttest.Fault{Cut: true})
+	case "pass":
+		n, err := strconv.Atoi(args[1])
+		ts.Check(err)
+		for range n {
+			pin.Fail(args[0], pinteresttest.Fault{})
+		}
 	case "expire":
 		pin.ExpireAccess()
 	case "revoke":

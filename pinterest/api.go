@@ -44,11 +44,16 @@ Fields make up the JSON body of POST, PUT and PATCH, and with other methods or
   key[][sub]=    a field of the array's last object, or of a new one if that
                  has it already
 
+Lists come in pages. With --paginate, which makes GET the method, all of them
+are printed, each an object of its own as it comes; what jq does with one page
+it does with all. With --slurp they become one array of pages. Fewer calls are
+needed if pages are large, as with -F page_size=250.
+
 An answer that is not a success goes to standard output all the same, and what
 it means to standard error. The exit status is 1 then, or 3 if the account has
 to log in again.`,
 		Example: `  pinterest api user_account
-  pinterest api boards -F page_size=100 --paginate | jq -r '.items[].name'
+  pinterest api boards --paginate -F page_size=250 | jq -r '.items[].name'
   pinterest api boards -f name=Kitchens -f privacy=SECRET
   pinterest api POST pins -f board_id=5498 -f title=Oak -f media_source[source_type]=image_url \
     -f media_source[url]=https://example.com/oak.jpg
@@ -76,6 +81,8 @@ to log in again.`,
 	f.VarP(fieldFlag{to: &a.fields, typed: true}, "field", "F", "add a field that is what it looks like")
 	f.StringVar(&a.input, "input", "", "send this file as the body, - for standard input")
 	f.StringArrayVarP(&a.headers, "header", "H", nil, "add a header, like 'Accept-Language: de'")
+	f.BoolVar(&a.paginate, "paginate", false, "print all pages of a list")
+	f.BoolVar(&a.slurp, "slurp", false, "print the pages as one JSON array")
 	f.BoolVarP(&a.include, "include", "i", false, "print the answer's status and headers, too")
 	f.BoolVar(&a.silent, "silent", false, "do not print the answer's body")
 	return c
@@ -86,6 +93,7 @@ type apiCall struct {
 	fields          []field
 	input           string
 	headers         []string
+	paginate, slurp bool
 	include, silent bool
 
 	method string
@@ -108,9 +116,17 @@ func (a *apiCall) read(args []string) error {
 	}
 	if a.method == "" {
 		a.method = http.MethodGet
-		if len(a.fields) > 0 || a.input != "" {
+		if len(a.fields) > 0 && !a.paginate || a.input != "" {
 			a.method = http.MethodPost
 		}
+	}
+	switch {
+	case a.slurp && !a.paginate:
+		return wrongUsage("--slurp makes an array of pages, and there is but one without --paginate", "add --paginate")
+	case a.slurp && a.include:
+		return wrongUsage("--include has no place in the array of --slurp", "leave out one of the two")
+	case a.paginate && a.method != http.MethodGet && a.method != http.MethodPost:
+		return wrongUsage("--paginate would "+a.method+" again and again", "lists are read by GET, a few of them by POST")
 	}
 	stdin := 0
 	for _, f := range a.fields {
@@ -169,6 +185,9 @@ func (a *apiCall) run(ctx context.Context, stdin io.Reader) error {
 func (a *apiCall) call(ctx context.Context, stdin io.Reader) error {
 	if err := a.prepare(ctx, stdin); err != nil {
 		return err
+	}
+	if a.paginate {
+		return a.pages(ctx)
 	}
 	resp, err := a.send(ctx, a.url)
 	if err != nil {
