@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/spf13/cobra"
@@ -38,7 +39,7 @@ func mainWithAccounts() {
 	root := newRoot()
 	api := newAPICommand(openTestClient)
 	api.Flags().String("account", "default", "the account to use")
-	root.AddCommand(api)
+	root.AddCommand(api, newKeepaliveCommand(openTestStore))
 	root.SetOut(out)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
@@ -78,7 +79,8 @@ var fakes sync.Map // from a script's directory to its *pinteresttest.Handler
 //	fake break PATH                    let the next answer at PATH break off
 //	fake pass PATH N                   before that, answer N requests to PATH
 //	fake expire                        drop all access tokens
-//	fake revoke                        end all logins
+//	fake revoke                        end all logins so far
+//	fake delay DURATION                let every answer take that long
 //	fake refreshed N                   check the number of refreshes so far
 func fake(ts *testscript.TestScript, neg bool, args []string) {
 	work := ts.Getenv("WORK")
@@ -95,7 +97,7 @@ func fake(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	pin := h.(*pinteresttest.Handler)
 	if neg || len(args) == 0 {
-		ts.Fatalf("usage: fake login|fail|break|pass|expire|revoke|refreshed [arg...]")
+		ts.Fatalf("usage: fake login|fail|break|pass|expire|revoke|delay|refreshed [arg...]")
 	}
 	switch do, args := args[0], args[1:]; do {
 	case "login":
@@ -124,6 +126,10 @@ func fake(ts *testscript.TestScript, neg bool, args []string) {
 		pin.ExpireAccess()
 	case "revoke":
 		pin.RevokeGrants()
+	case "delay":
+		d, err := time.ParseDuration(args[0])
+		ts.Check(err)
+		pin.Change(func(h *pinteresttest.Handler) { h.Latency = d })
 	case "refreshed":
 		if got := strconv.Itoa(pin.Counts().Refresh); got != args[0] {
 			ts.Fatalf("there were %s refreshes, want %s", got, args[0])

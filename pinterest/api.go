@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -331,4 +332,10 @@ func loginLine(c *cobra.Command) string {
 	return "pinterest login"
 }
 
-func loginAs(account string) string { return "pinterest login --account " + shellWord(account) }
+func loginAs(account string) string {
+	name := shellWord(account)
+	if inOneLine(name) != name {
+		name = strconv.Quote(account) // not for a shell, but harmless to a terminal
+	}
+	return "pinterest login --account " + name
+}

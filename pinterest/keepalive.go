@@ -1,0 +1,214 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/go-pinterest/pinterest"
+)
+
+// newKeepaliveCommand returns the command that keeps idle accounts connected.
+// Open returns the store that the flags name, whose keys are the names of
+// accounts, and what renews the tokens there.
+func newKeepaliveCommand(open func(cmd *cobra.Command) (*pinterest.Config, pinterest.Store, error)) *cobra.Command {
+	k := keepalive{within: days(14 * oneDay), parallel: 8}
+	c := &cobra.Command{
+		Use:   "keepalive",
+		Short: "Renew the tokens of accounts that are hardly used",
+		Long: `Renew the tokens of accounts that are hardly used.
+
+A refresh token dies after sixty days if nobody renews it, and then the account
+has to log in again. This command renews every token that is about to lapse:
+once, for a daily cron job or timer, or again and again with --every.
+
+Lines on standard output name the accounts whose tokens were renewed; failures
+go to standard error. With --json all of them go to standard output, one object
+a line, whose "status" is "renewed", "failed" or "reauthorize".
+
+The exit status is 0 if nothing failed, 3 if accounts have to log in again and
+nothing else failed, and otherwise 1. With --every it is 0 when it is stopped.`,
+		Example: `  pinterest keepalive
+  pinterest keepalive --within 30d --every 24h
+  pinterest keepalive --json | jq -r 'select(.status == "reauthorize").account'`,
+		DisableFlagsInUseLine: true,
+		Args:                  noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := k.check(c.Flags().Changed("every")); err != nil {
+				return err
+			}
+			var err error
+			if k.conf, k.store, err = open(c); err != nil {
+				return err
+			}
+			// Whoever reads the output may leave. Without this the process would
+			// die of it, and with it tokens that were renewed and not saved yet.
+			signal.Ignore(syscall.SIGPIPE)
+			defer signal.Reset(syscall.SIGPIPE)
+			k.out, k.told = c.OutOrStdout(), c.ErrOrStderr()
+			return k.run(c.Context())
+		},
+	}
+	f := c.Flags()
+	f.SortFlags = false
+	f.Var(&k.within, "within", "renew what has less than this to live, in days (14d) or hours")
+	f.Var(&k.every, "every", "do not end, but begin anew after this time, such as 24h or 1d")
+	f.IntVar(&k.parallel, "parallel", k.parallel, "renew as many at a time")
+	f.BoolVar(&k.json, "json", false, "print one JSON object a line")
+	return c
+}
+
+// A keepalive is a run of "pinterest keepalive".
+type keepalive struct {
+	within, every days // every is zero: once
+	parallel      int
+	json          bool
+
+	conf  *pinterest.Config
+	store pinterest.Store
+	out   io.Writer
+	told  io.Writer // all that is not data
+}
+
+func (k *keepalive) check(repeat bool) error {
+	switch {
+	case k.within <= 0:
+		return wrongUsage("--within 0 would renew nothing", "write it like 14d; refresh tokens live sixty days")
+	case repeat && time.Duration(k.every) < time.Minute:
+		return wrongUsage("--every has to be a minute at least", "once a day is enough: 24h")
+	case k.parallel < 1:
+		return wrongUsage("--parallel has to be 1 at least", "without it, 8 tokens are renewed at a time")
+	}
+	return nil
+}
+
+func (k *keepalive) run(ctx context.Context) error {
+	for {
+		next := time.Now().Add(time.Duration(k.every))
+		t, err := k.sweep(ctx, next)
+		switch {
+		case k.every == 0:
+			return t.verdict(err)
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, pinterest.ErrClientRejected):
+			return err // as it would be next time
+		case err != nil:
+			explain(k.told, err)
+		}
+		select {
+		case <-time.After(time.Until(next)):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// sweep renews once what is about to lapse. Its error is one that concerns no
+// single account.
+func (k *keepalive) sweep(ctx context.Context, next time.Time) (t tally, ended error) {
+	p := newProgress(k.told, k.json && isTerminal(k.out))
+	opts := &pinterest.KeepAliveOptions{Within: time.Duration(k.within), Parallel: k.parallel}
+	for account, err := range k.conf.KeepAlive(ctx, k.store, opts) {
+		if account == "" {
+			ended = err
+			continue
+		}
+		t.add(err)
+		p.show(t)
+		switch {
+		case k.json:
+			k.printJSON(account, err)
+		case err != nil:
+			explain(p, accountFailed(account, err))
+		case !p.visible() || !isTerminal(k.out):
+			fmt.Fprintln(k.out, "renewed "+inOneLine(account))
+		}
+	}
+	p.end()
+	if ctx.Err() != nil {
+		ended = withHint(errors.New("stopped before all accounts were looked at"), "what was renewed is saved")
+	}
+	if !k.json {
+		line := t.String()
+		if k.every != 0 && ctx.Err() == nil {
+			line += "; next at " + next.Format(time.DateTime)
+		}
+		fmt.Fprintln(k.out, line)
+	}
+	return t, ended
+}
+
+func (k *keepalive) printJSON(account string, err error) {
+	line := struct {
+		Time    time.Time `json:"time"`
+		Account string    `json:"account"`
+		Status  string    `json:"status"`
+		Error   string    `json:"error,omitempty"`
+	}{Time: time.Now().UTC().Truncate(time.Second), Account: account, Status: "renewed"}
+	if err != nil {
+		line.Status, line.Error = "failed", err.Error()
+	}
+	if errors.Is(err, pinterest.ErrReauthorize) {
+		line.Status = "reauthorize"
+	}
+	_ = json.NewEncoder(k.out).Encode(line) // the sweep goes on if nobody reads it
+}
+
+// accountFailed says which account it was that failed, and what to do.
+func accountFailed(account string, err error) error {
+	f := &failure{err: fmt.Errorf("%s: %s", inOneLine(account), strings.TrimPrefix(err.Error(), "pinterest: "))}
+	if errors.Is(err, pinterest.ErrReauthorize) {
+		f.hint = "run: " + loginAs(account)
+	}
+	return f
+}
+
+// A tally counts what came of a sweep.
+type tally struct{ renewed, failed, reauthorize int }
+
+func (t *tally) add(err error) {
+	switch {
+	case err == nil:
+		t.renewed++
+	case errors.Is(err, pinterest.ErrReauthorize):
+		t.reauthorize++
+	default:
+		t.failed++
+	}
+}
+
+func (t tally) String() string {
+	if t == (tally{}) {
+		return "nothing had to be renewed"
+	}
+	s := fmt.Sprintf("%d renewed", t.renewed)
+	if t.failed > 0 {
+		s += fmt.Sprintf(", %d failed", t.failed)
+	}
+	if t.reauthorize > 0 {
+		s += fmt.Sprintf(", %d to log in again", t.reauthorize)
+	}
+	return s
+}
+
+// verdict is what a single sweep ends with.
+func (t tally) verdict(ended error) error {
+	switch {
+	case ended != nil:
+		return ended
+	case t.failed > 0:
+		return &failure{status: statusFailed} // all was said
+	case t.reauthorize > 0:
+		return &failure{status: statusReauthorize}
+	}
+	return nil
+}

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/oauth2"
+
+	"github.com/go-pinterest/pinterest"
+	"github.com/go-pinterest/pinterest/pinteresttest"
+)
+
+// idle is a store of accounts that nobody uses.
+type idle struct {
+	pinterest.Store
+	fake *pinteresttest.Handler
+	conf pinterest.Config
+	down atomic.Bool // the store cannot list them
+}
+
+func newIdle(t *testing.T, accounts ...string) *idle {
+	i := &idle{
+		Store: pinterest.NewMemoryStore(),
+		fake:  new(pinteresttest.Handler),
+		conf:  pinterest.Config{ClientID: pinteresttest.DefaultAppID, ClientSecret: pinteresttest.DefaultAppSecret},
+	}
+	for _, account := range accounts {
+		require.NoError(t, pinterest.SaveToken(t.Context(), i, account, i.fake.Login()))
+	}
+	return i
+}
+
+func (i *idle) Keys(ctx context.Context) iter.Seq2[string, error] {
+	if i.down.Load() {
+		return func(yield func(string, error) bool) { yield("", errors.New("the database is being restarted")) }
+	}
+	return i.Store.Keys(ctx)
+}
+
+// A session is a keepalive that runs.
+type session struct {
+	out, told bytes.Buffer
+	stop      context.CancelFunc
+	ended     chan error
+}
+
+// start starts k. It must be called in a bubble, where the command itself
+// cannot run, as signals reach into none.
+func (i *idle) start(t *testing.T, k keepalive) *session {
+	s := &session{ended: make(chan error, 1)}
+	k.conf, k.store, k.out, k.told = &i.conf, i, &s.out, &s.told
+	ctx := context.WithValue(t.Context(), oauth2.HTTPClient, i.fake.Client())
+	ctx, s.stop = context.WithCancel(ctx)
+	t.Cleanup(s.stop)
+	go func() { s.ended <- k.run(ctx) }()
+	return s
+}
+
+const (
+	daily = days(oneDay)
+	all   = days(90 * oneDay) // within which every refresh token dies
+)
+
+func (s *session) lines() []string {
+	return strings.Split(strings.TrimSuffix(s.out.String(), "\n"), "\n")
+}
+
+func TestIdleAccountsStayConnectedWhileKeepaliveRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := newIdle(t, "alice")
+		begin := time.Now()
+		s := i.start(t, keepalive{within: 14 * daily, every: daily})
+		time.Sleep(100*oneDay + time.Hour)
+		synctest.Wait()
+		s.stop()
+		require.NoError(t, <-s.ended, "being stopped is no failure")
+
+		var want []string
+		for d := range 101 {
+			next := "; next at " + begin.AddDate(0, 0, d+1).Format(time.DateTime)
+			if d == 47 || d == 94 { // when less than two weeks of sixty days are left
+				want = append(want, "renewed alice", "1 renewed"+next)
+			} else {
+				want = append(want, "nothing had to be renewed"+next)
+			}
+		}
+		assert.Equal(t, want, s.lines())
+		assert.Empty(t, s.told.String())
+	})
+}
+
+func TestASweepThatTakesLongerThanADayIsFollowedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := newIdle(t, "alice", "bob")
+		i.fake.Fail("/v5/oauth/token", pinteresttest.Fault{Status: 429, RetryAfter: "90000"})
+		begin := time.Now()
+		s := i.start(t, keepalive{within: all, every: daily, parallel: 1})
+		time.Sleep(26 * time.Hour)
+		synctest.Wait()
+		s.stop()
+		require.NoError(t, <-s.ended)
+		assert.Len(t, s.lines(), 6, "two sweeps of two accounts")
+		assert.Equal(t, "2 renewed; next at "+begin.Add(24*time.Hour).Format(time.DateTime), s.lines()[2])
+		assert.Equal(t, 5, i.fake.Counts().Refresh)
+	})
+}
+
+func TestAStoreThatIsDownForAWhileEndsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := newIdle(t, "alice")
+		i.down.Store(true)
+		s := i.start(t, keepalive{within: all, every: daily})
+		synctest.Wait()
+		assert.Equal(t, "pinterest: the database is being restarted\n", s.told.String())
+		i.down.Store(false)
+		time.Sleep(oneDay + time.Second)
+		synctest.Wait()
+		s.stop()
+		require.NoError(t, <-s.ended)
+		assert.Contains(t, s.lines(), "renewed alice")
+
+		i.down.Store(true)
+		s = i.start(t, keepalive{within: all})
+		assert.EqualError(t, <-s.ended, "the database is being restarted", "run once, it is a failure")
+	})
+}
+
+func TestWhatOnlyTheOperatorCanMendEndsKeepalive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := newIdle(t, "alice")
+		i.conf.ClientID = ""
+		err := <-i.start(t, keepalive{within: 14 * daily, every: daily}).ended
+		assert.ErrorIs(t, err, pinterest.ErrClientRejected)
+		assert.Equal(t, statusFailed, exitStatus(err))
+	})
+}
+
+func TestTheWorstOfASweepIsItsExitStatus(t *testing.T) {
+	dead := fmt.Errorf("x: %w", pinterest.ErrReauthorize)
+	for _, test := range []struct {
+		errs  []error
+		ended error
+		want  int
+	}{
+		{nil, nil, statusDone},
+		{[]error{nil, nil}, nil, statusDone},
+		{[]error{nil, dead}, nil, statusReauthorize},
+		{[]error{dead, errors.New("x"), nil}, nil, statusFailed},
+		{[]error{dead}, errors.New("x"), statusFailed},
+	} {
+		var s tally
+		for _, err := range test.errs {
+			s.add(err)
+		}
+		assert.Equal(t, test.want, exitStatus(s.verdict(test.ended)), "%v", test)
+	}
+}
+
+func TestAnAccountsNameIsPrintedInOneLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := newIdle(t, "a\x1b[2J\nb")
+		i.fake.RevokeGrants()
+		s := i.start(t, keepalive{within: all})
+		require.Equal(t, statusReauthorize, exitStatus(<-s.ended))
+		assert.Regexp(t, `^pinterest: a \[2J b: refresh: .*\n`, s.told.String())
+		assert.NotContains(t, s.told.String(), "\x1b")
+	})
+}
