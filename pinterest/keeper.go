@@ -21,7 +21,8 @@ type keeper struct {
 
 	mu      sync.Mutex       // guards what follows
 	unsaved map[string]error // by key, why its new value is not saved
-	changed chan struct{}    // closed when unsaved has changed
+	working int              // how many new values are being made
+	changed chan struct{}    // closed when one of these has changed
 }
 
 // Update implements [pinterest.Store].
@@ -31,10 +32,17 @@ func (k *keeper) Update(ctx context.Context, key string, f func(ctx context.Cont
 	}
 	called, wants := false, false
 	err := k.Store.Update(ctx, key, func(ctx context.Context, old []byte) ([]byte, error) {
+		if !called {
+			called = true
+			k.work(1)
+		}
 		value, err := f(ctx, old)
-		called, wants = true, err == nil
+		wants = err == nil
 		return value, err
 	})
+	if called {
+		defer k.work(-1)
+	}
 	switch {
 	case wants && err != nil:
 		k.note(key, err)
@@ -72,6 +80,18 @@ func (k *keeper) note(key string, err error) {
 	if k.unsaved[key] = err; err == nil {
 		delete(k.unsaved, key)
 	}
+	k.change()
+}
+
+func (k *keeper) work(n int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.working += n
+	k.change()
+}
+
+// change is called under the lock.
+func (k *keeper) change() {
 	if k.changed != nil {
 		close(k.changed)
 		k.changed = nil
@@ -81,7 +101,8 @@ func (k *keeper) note(key string, err error) {
 // patience is how long a command waits for a token to be saved.
 const patience = 2 * time.Minute
 
-// settle waits until what was renewed is saved.
+// settle waits until what was renewed is saved, and what is being renewed, too:
+// a caller that was stopped leaves the renewal it waited for under way.
 func (k *keeper) settle(ctx context.Context) error {
 	timeout := time.NewTimer(patience)
 	defer timeout.Stop()
@@ -94,12 +115,12 @@ func (k *keeper) settle(ctx context.Context) error {
 		if k.changed == nil {
 			k.changed = make(chan struct{})
 		}
-		changed := k.changed
+		changed, working := k.changed, k.working
 		k.mu.Unlock()
-		if why == nil {
+		if why == nil && working == 0 {
 			return nil
 		}
-		if !told {
+		if why != nil && !told {
 			say(k.say, "the renewed token could not be saved: %v", why)
 			say(k.say, "it is tried again for two minutes; do not stop this program, or the token is lost")
 			told = true

@@ -96,3 +96,23 @@ func TestACommandSaysThatTheRenewedTokenIsLost(t *testing.T) {
 		assert.ErrorContains(t, k.settle(ctx), "could not be saved")
 	})
 }
+
+func TestACommandDoesNotEndInTheMiddleOfARenewal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := pinteresttest.Handler{Latency: 10 * time.Second}
+		k, src := expired(t, &h, &brittleStore{broken: func(_, _ []byte) bool { return false }})
+		ctx, stop := context.WithCancel(t.Context())
+		time.AfterFunc(5*time.Second, stop) // Ctrl-C
+		_, err := src.TokenContext(ctx)
+		require.ErrorIs(t, err, context.Canceled)
+
+		begun := time.Now()
+		require.NoError(t, k.settle(t.Context()))
+		assert.Equal(t, 5*time.Second, time.Since(begun))
+		kept, err := pinterest.LoadToken(t.Context(), k, "a")
+		require.NoError(t, err)
+		assert.True(t, kept.Valid())
+		assert.Equal(t, 1, h.Counts().Token)
+		assert.Empty(t, k.say.(*strings.Builder).String())
+	})
+}

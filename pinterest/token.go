@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -63,8 +64,16 @@ func useAccount(c *cobra.Command, store, name string, f func(a *account) error) 
 	if err != nil {
 		return err
 	}
-	err = f(a)
-	if unsaved := v.tokens.settle(c.Context()); err == nil {
+	return v.settled(c.Context(), f(a))
+}
+
+// settled returns err when all that was renewed is saved, or else what is wrong
+// with that. Being stopped before is no reason not to.
+func (v *vault) settled(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		ctx = context.WithoutCancel(ctx)
+	}
+	if unsaved := v.tokens.settle(ctx); err == nil {
 		err = unsaved
 	}
 	return err
