@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -55,6 +56,11 @@ func (v *vault) account(ctx context.Context, name string) (*account, error) {
 	if err := checkAccount(name); err != nil {
 		return nil, err
 	}
+	return v.load(ctx, name)
+}
+
+// load is account for any name that a store may have.
+func (v *vault) load(ctx context.Context, name string) (*account, error) {
 	a := &account{name: name, vault: v}
 	var err error
 	a.token, err = pinterest.LoadToken(ctx, v.tokens, name)
@@ -95,7 +101,11 @@ func (a *account) login() string {
 		line += " --sandbox"
 	}
 	if a.name != defaultAccount && line+a.name != "pinterest login --sandbox"+sandboxAccount {
-		line += " --account " + shellWord(a.name)
+		name := shellWord(a.name)
+		if inOneLine(name) != name {
+			name = strconv.Quote(a.name) // not for a shell, but harmless to a terminal
+		}
+		line += " --account " + name
 	}
 	if a.vault.flag != "" {
 		line += " --store " + shellWord(a.vault.flag)
@@ -127,7 +137,7 @@ func (a *account) config() (conf *pinterest.Config, problem error, err error) {
 	}
 	if named && wanted.TokenURL != at.TokenURL {
 		return nil, nil, withHint(fmt.Errorf("account %q belongs to %s, and %s names %s", a.name, at.name(), envAPI, wanted.name()),
-			"name another account by --account, or unset "+envAPI+" and "+envOAuth)
+			"unset "+envAPI+" and "+envOAuth+", or use an account of that server")
 	}
 	conf = &pinterest.Config{
 		Endpoint:     oauth2.Endpoint(at),

@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -19,10 +18,50 @@ import (
 	"github.com/go-pinterest/pinterest"
 )
 
-// newAPICommand returns the command that calls Pinterest's API. Open returns a
-// client that authorizes its requests as the account that the flags name, and
-// where the API is, as in https://api.pinterest.com/v5.
-func newAPICommand(open func(cmd *cobra.Command) (client *http.Client, baseURL string, err error)) *cobra.Command {
+func newAPI() *cobra.Command {
+	var name, store string
+	c := newAPICommand(func(c *cobra.Command, call func(apiAccess) error) error {
+		return useAccount(c, store, name, func(a *account) error {
+			src, err := a.source(c.Context(), false)
+			if err != nil {
+				return err
+			}
+			_, problem, err := a.config()
+			if err != nil {
+				return err
+			}
+			return call(apiAccess{
+				client:  pinterest.NewClient(c.Context(), src),
+				baseURL: strings.TrimSuffix(a.server().TokenURL, "/oauth/token"),
+				login:   a.login(),
+				renew: func(ctx context.Context) error {
+					if problem != nil {
+						return problem
+					}
+					_, err := src.Refresh(ctx)
+					return advise(err, a.login())
+				},
+			})
+		})
+	})
+	accountFlag(c, &name)
+	storeFlag(c, &store)
+	return c
+}
+
+// An apiAccess is what it takes to call the API as an account.
+type apiAccess struct {
+	client  *http.Client // authorizes its requests
+	baseURL string       // as in https://api.pinterest.com/v5
+	login   string       // the command line that logs in again
+
+	// renew renews the token, or returns at once why there will be no other.
+	renew func(ctx context.Context) error
+}
+
+// newAPICommand returns the command that calls Pinterest's API. Use calls back
+// with the account that the flags name.
+func newAPICommand(use func(c *cobra.Command, call func(apiAccess) error) error) *cobra.Command {
 	var a apiCall
 	c := &cobra.Command{
 		Use:   "api [METHOD] PATH",
@@ -65,15 +104,14 @@ to log in again.`,
 			if err := a.read(args); err != nil {
 				return err
 			}
-			client, base, err := open(c)
-			if err != nil {
-				return err
-			}
-			if a.url, err = apiURL(base, a.path); err != nil {
-				return err
-			}
-			a.client, a.out, a.login = client, c.OutOrStdout(), loginLine(c)
-			return a.run(c.Context(), c.InOrStdin())
+			return use(c, func(access apiAccess) error {
+				var err error
+				if a.url, err = apiURL(access.baseURL, a.path); err != nil {
+					return err
+				}
+				a.apiAccess, a.out = access, c.OutOrStdout()
+				return a.run(c.Context(), c.InOrStdin())
+			})
 		},
 	}
 	f := c.Flags()
@@ -101,12 +139,11 @@ type apiCall struct {
 	path   string // as given
 	header http.Header
 
-	client *http.Client
-	url    *url.URL
-	body   *apiBody // nil: none
-	sent   bool
-	out    io.Writer
-	login  string // the command line that logs in again
+	apiAccess
+	url  *url.URL
+	body *apiBody // nil: none
+	sent bool
+	out  io.Writer
 }
 
 // read checks all that can be checked before anything is opened.
@@ -195,7 +232,7 @@ func (a *apiCall) call(ctx context.Context, stdin io.Reader) error {
 		return err
 	}
 	defer resp.Body.Close()
-	return a.print(resp)
+	return a.print(ctx, resp)
 }
 
 // prepare turns fields and input into query and body.
@@ -265,7 +302,7 @@ func (a *apiCall) noAnswer(err error) error {
 }
 
 // print prints an answer. Its error is what the answer says if that is no success.
-func (a *apiCall) print(resp *http.Response) error {
+func (a *apiCall) print(ctx context.Context, resp *http.Response) error {
 	if a.include {
 		if err := printHead(a.out, resp); err != nil {
 			return err
@@ -276,7 +313,7 @@ func (a *apiCall) print(resp *http.Response) error {
 		var said beginning
 		_, _ = io.Copy(out, io.TeeReader(resp.Body, &said)) // the refusal is what matters
 		_ = out.endLine()
-		return a.refused(resp, said)
+		return a.refused(ctx, resp, said)
 	}
 	if _, err := io.Copy(out, resp.Body); err != nil {
 		return err
@@ -322,20 +359,4 @@ func (b answerBody) Read(p []byte) (int, error) {
 		err = withHint(fmt.Errorf("the answer broke off: %w", err), "the output is not complete")
 	}
 	return n, err
-}
-
-// loginLine is the command line that logs in again as the account of c.
-func loginLine(c *cobra.Command) string {
-	if f := c.Flag("account"); f != nil && f.Changed {
-		return loginAs(f.Value.String())
-	}
-	return "pinterest login"
-}
-
-func loginAs(account string) string {
-	name := shellWord(account)
-	if inOneLine(name) != name {
-		name = strconv.Quote(account) // not for a shell, but harmless to a terminal
-	}
-	return "pinterest login --account " + name
 }

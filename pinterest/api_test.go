@@ -16,8 +16,8 @@ import (
 
 // api runs "pinterest api" with answers by rt.
 func api(t *testing.T, rt roundTripper, in io.Reader, out io.Writer, args ...string) error {
-	c := newAPICommand(func(*cobra.Command) (*http.Client, string, error) {
-		return &http.Client{Transport: rt}, testAPI, nil
+	c := newAPICommand(func(_ *cobra.Command, call func(apiAccess) error) error {
+		return call(apiAccess{client: &http.Client{Transport: rt}, baseURL: testAPI})
 	})
 	c.SilenceErrors, c.SilenceUsage = true, true
 	c.SetIn(in)

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -21,9 +24,10 @@ import (
 // user approves, unless $BROWSER_DOES is something else; $REDIRECT is a redirect
 // URL that no other script uses.
 func setupFake(env *testscript.Env) error {
-	server := pinteresttest.NewServer(&pinteresttest.Handler{StrictRotation: true, AutoApprove: true})
+	fake := &pinteresttest.Handler{StrictRotation: true, AutoApprove: true}
+	server := httptest.NewServer(withEcho(withOtherApp(fake)))
 	env.Defer(server.Close)
-	env.Values["fake"] = server
+	env.Values["fake"] = fake
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -49,9 +53,9 @@ func setupFake(env *testscript.Env) error {
 	return nil
 }
 
-// set WHAT [VALUE] changes the script's fake Pinterest.
+// set WHAT [VALUE...] changes the script's fake Pinterest.
 func setFake(ts *testscript.TestScript, neg bool, args []string) {
-	server := ts.Value("fake").(*pinteresttest.Server)
+	fake := ts.Value("fake").(*pinteresttest.Handler)
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: set what [value]")
 	}
@@ -59,24 +63,116 @@ func setFake(ts *testscript.TestScript, neg bool, args []string) {
 	case "access-life": // of tokens from now on
 		life, err := time.ParseDuration(args[1])
 		ts.Check(err)
-		server.Change(func(h *pinteresttest.Handler) { h.AccessLife = life })
+		fake.Change(func(h *pinteresttest.Handler) { h.AccessLife = life })
 	case "system-user":
-		server.Change(func(h *pinteresttest.Handler) { h.SystemUser = true })
+		fake.Change(func(h *pinteresttest.Handler) { h.SystemUser = true })
 	case "latency":
 		latency, err := time.ParseDuration(args[1])
 		ts.Check(err)
-		server.Change(func(h *pinteresttest.Handler) { h.Latency = latency })
+		fake.Change(func(h *pinteresttest.Handler) { h.Latency = latency })
 	case "disconnect":
-		server.RevokeGrants()
+		fake.RevokeGrants()
 	case "expire-code":
-		server.Change(func(h *pinteresttest.Handler) { h.CodeLife = time.Nanosecond })
+		fake.Change(func(h *pinteresttest.Handler) { h.CodeLife = time.Nanosecond })
 	case "down":
 		for range 4 { // the tries of one renewal
-			server.Fail(tokenPath, pinteresttest.Fault{Status: http.StatusServiceUnavailable})
+			fake.Fail(tokenPath, pinteresttest.Fault{Status: http.StatusServiceUnavailable})
+		}
+	case "expired": // all access tokens
+		fake.ExpireAccess()
+	case "fail": // PATH STATUS [HEADER...], the next request
+		f := pinteresttest.Fault{Header: make(http.Header)}
+		var err error
+		f.Status, err = strconv.Atoi(args[2])
+		ts.Check(err)
+		for _, line := range args[3:] {
+			name, value, _ := strings.Cut(line, ": ")
+			f.Header.Set(name, value)
+		}
+		fake.Fail(args[1], f)
+	case "break": // PATH, the next answer
+		fake.Fail(args[1], pinteresttest.Fault{Cut: true})
+	case "pass": // PATH N, before that answer so many
+		n, err := strconv.Atoi(args[2])
+		ts.Check(err)
+		for range n {
+			fake.Fail(args[1], pinteresttest.Fault{})
 		}
 	default:
 		ts.Fatalf("the fake knows nothing of %s", args[0])
 	}
+}
+
+// login ACCOUNT [SCOPE...] keeps an account, as "pinterest login" does where a
+// browser can be played.
+func logIn(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: login account [scope...]")
+	}
+	name := "file:" + ts.MkAbs("tokens") // wherever this system has the user's settings
+	ts.Setenv(envStore, name)
+	v, err := openFiles(context.Background(), name, true)
+	ts.Check(err)
+	at := ts.Getenv("FAKE")
+	token := ts.Value("fake").(*pinteresttest.Handler).Login(args[1:]...)
+	ts.Check(v.keep(context.Background(), args[0], &app{ID: ts.Getenv(envAppID), API: at + tokenPath, OAuth: at + "/oauth/"}, token))
+}
+
+// The fake knows a second app, too, which has its own users.
+const (
+	otherAppID     = "7654321"
+	otherAppSecret = "another-apps-secret"
+)
+
+func withOtherApp(h http.Handler) http.Handler {
+	other := &pinteresttest.Handler{AppID: otherAppID, AppSecret: otherAppSecret, StrictRotation: true, AutoApprove: true}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if id, _, _ := r.BasicAuth(); id == otherAppID || r.URL.Query().Get("client_id") == otherAppID {
+			other.ServeHTTP(w, r)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// withEcho adds /v5/echo, which answers with the request if its token is good
+// for user_account; /v5/stuck, which begins to answer and gets no further; and
+// /v5/endless.
+func withEcho(h http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", h)
+	mux.HandleFunc("/v5/echo", func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		probe, account := httptest.NewRequest(http.MethodGet, "/v5/user_account", nil), httptest.NewRecorder()
+		probe.Header.Set("Authorization", r.Header.Get("Authorization"))
+		if h.ServeHTTP(account, probe); account.Code != http.StatusOK {
+			w.WriteHeader(account.Code)
+			return
+		}
+		fmt.Fprintf(w, "%s %s\n", r.Method, r.RequestURI)
+		r.Header.Set("Content-Length", strconv.FormatInt(r.ContentLength, 10)) // -1: in pieces
+		for _, name := range []string{"Accept", "Content-Type", "Content-Length", "X-Test"} {
+			if value := r.Header.Get(name); value != "" {
+				fmt.Fprintf(w, "%s: %s\n", name, value)
+			}
+		}
+		fmt.Fprintf(w, "\n%s\n", body)
+	})
+	mux.HandleFunc("/v5/stuck", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, `{"items":[`)
+		http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	})
+	mux.HandleFunc("/v5/endless", func(w http.ResponseWriter, r *http.Request) {
+		for r.Context().Err() == nil {
+			io.WriteString(w, strings.Repeat("and so on\n", 1000))
+		}
+	})
+	return mux
 }
 
 // counts NAME N... compares what the fake Pinterest has counted.
@@ -84,7 +180,7 @@ func countsOfFake(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 || len(args)%2 != 0 {
 		ts.Fatalf("usage: counts name number...")
 	}
-	seen := reflect.ValueOf(ts.Value("fake").(*pinteresttest.Server).Counts())
+	seen := reflect.ValueOf(ts.Value("fake").(*pinteresttest.Handler).Counts())
 	for ; len(args) > 0; args = args[2:] {
 		want, err := strconv.ParseInt(args[1], 10, 64)
 		ts.Check(err)

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -16,10 +18,9 @@ import (
 	"github.com/go-pinterest/pinterest"
 )
 
-// newKeepaliveCommand returns the command that keeps idle accounts connected.
-// Open returns the store that the flags name, whose keys are the names of
-// accounts, and what renews the tokens there.
-func newKeepaliveCommand(open func(cmd *cobra.Command) (*pinterest.Config, pinterest.Store, error)) *cobra.Command {
+// newKeepalive returns the command that keeps idle accounts connected.
+func newKeepalive() *cobra.Command {
+	var store string
 	k := keepalive{within: days(14 * oneDay), parallel: 8}
 	c := &cobra.Command{
 		Use:   "keepalive",
@@ -29,6 +30,12 @@ func newKeepaliveCommand(open func(cmd *cobra.Command) (*pinterest.Config, pinte
 A refresh token dies after sixty days if nobody renews it, and then the account
 has to log in again. This command renews every token that is about to lapse:
 once, for a daily cron job or timer, or again and again with --every.
+
+The accounts may belong to several apps. Set PINTEREST_APP_ID then, so that
+PINTEREST_APP_SECRET is used for that app alone; the others need secrets that are
+kept. An account without a secret counts as failed at once, and not only when its
+token is about to lapse. An app's own account needs nothing: it has no refresh
+token.
 
 Lines on standard output name the accounts whose tokens were renewed; failures
 go to standard error. With --json all of them go to standard output, one object
@@ -45,16 +52,20 @@ nothing else failed, and otherwise 1. With --every it is 0 when it is stopped.`,
 			if err := k.check(c.Flags().Changed("every")); err != nil {
 				return err
 			}
-			var err error
-			if k.conf, k.store, err = open(c); err != nil {
+			if _, _, err := serverOfEnv(); err != nil {
 				return err
 			}
+			v, err := openVault(c, store, false)
+			if err != nil {
+				return err
+			}
+			defer v.close()
 			// Whoever reads the output may leave. Without this the process would
 			// die of it, and with it tokens that were renewed and not saved yet.
 			signal.Ignore(syscall.SIGPIPE)
 			defer signal.Reset(syscall.SIGPIPE)
-			k.out, k.told = c.OutOrStdout(), c.ErrOrStderr()
-			return k.run(c.Context())
+			k.pass, k.out, k.told = v.keepAlive, c.OutOrStdout(), c.ErrOrStderr()
+			return v.settled(c.Context(), k.run(c.Context()))
 		},
 	}
 	f := c.Flags()
@@ -63,6 +74,7 @@ nothing else failed, and otherwise 1. With --every it is 0 when it is stopped.`,
 	f.Var(&k.every, "every", "do not end, but begin anew after this time, such as 24h or 1d")
 	f.IntVar(&k.parallel, "parallel", k.parallel, "renew as many at a time")
 	f.BoolVar(&k.json, "json", false, "print one JSON object a line")
+	storeFlag(c, &store)
 	return c
 }
 
@@ -72,10 +84,9 @@ type keepalive struct {
 	parallel      int
 	json          bool
 
-	conf  *pinterest.Config
-	store pinterest.Store
-	out   io.Writer
-	told  io.Writer // all that is not data
+	pass func(ctx context.Context, opts *pinterest.KeepAliveOptions) iter.Seq2[string, error] // as Config.KeepAlive has it
+	out  io.Writer
+	told io.Writer // all that is not data
 }
 
 func (k *keepalive) check(repeat bool) error {
@@ -117,7 +128,7 @@ func (k *keepalive) run(ctx context.Context) error {
 func (k *keepalive) sweep(ctx context.Context, next time.Time) (t tally, ended error) {
 	p := newProgress(k.told, k.json && isTerminal(k.out))
 	opts := &pinterest.KeepAliveOptions{Within: time.Duration(k.within), Parallel: k.parallel}
-	for account, err := range k.conf.KeepAlive(ctx, k.store, opts) {
+	for account, err := range k.pass(ctx, opts) {
 		if account == "" {
 			ended = err
 			continue
@@ -165,9 +176,14 @@ func (k *keepalive) printJSON(account string, err error) {
 
 // accountFailed says which account it was that failed, and what to do.
 func accountFailed(account string, err error) error {
-	f := &failure{err: fmt.Errorf("%s: %s", inOneLine(account), strings.TrimPrefix(err.Error(), "pinterest: "))}
-	if errors.Is(err, pinterest.ErrReauthorize) {
-		f.hint = "run: " + loginAs(account)
+	message := strings.TrimPrefix(err.Error(), prefix)
+	if !strings.Contains(message, strconv.Quote(account)) {
+		message = inOneLine(account) + ": " + message
+	}
+	f := &failure{err: errors.New(message)}
+	var why *failure
+	if errors.As(err, &why) {
+		f.hint = why.hint
 	}
 	return f
 }

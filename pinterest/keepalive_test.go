@@ -58,7 +58,10 @@ type session struct {
 // cannot run, as signals reach into none.
 func (i *idle) start(t *testing.T, k keepalive) *session {
 	s := &session{ended: make(chan error, 1)}
-	k.conf, k.store, k.out, k.told = &i.conf, i, &s.out, &s.told
+	k.pass = func(ctx context.Context, opts *pinterest.KeepAliveOptions) iter.Seq2[string, error] {
+		return i.conf.KeepAlive(ctx, i, opts)
+	}
+	k.out, k.told = &s.out, &s.told
 	ctx := context.WithValue(t.Context(), oauth2.HTTPClient, i.fake.Client())
 	ctx, s.stop = context.WithCancel(ctx)
 	t.Cleanup(s.stop)

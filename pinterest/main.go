@@ -37,7 +37,8 @@ func newRoot() *cobra.Command {
 
 Begin with "pinterest demo": it shows the whole life of a token in fifteen
 seconds, and needs neither an account nor the network. "pinterest login" logs in
-to Pinterest itself, and from then on "pinterest token" has a good token.
+to Pinterest itself, and from then on "pinterest token" has a good token, and
+"pinterest api" calls the API with it.
 
 Standard output is for data, all else goes to standard error. The exit status is
 0 if it is done, 1 if it failed, 2 if this program was called wrongly, and 3 if
@@ -69,7 +70,7 @@ only another login helps.`,
 	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", "{{if and .Runnable .HasParent}}", 1))
 	root.SetHelpCommand(newHelp())
 	root.AddCommand(
-		newLogin(), newToken(), newStatus(), newRefresh(), newLogout(),
+		newLogin(), newToken(), newAPI(), newStatus(), newRefresh(), newKeepalive(), newLogout(),
 		newDemo(), newEmulator(), newCompletion(), newMan(), newVersion(),
 	)
 	return root

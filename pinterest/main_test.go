@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"pinterest": mainWithAccounts,
+		"pinterest": main,
 		"get":       get,
 		"post":      post,
 		"xdg-open":  visit, // what opens a browser on Linux
@@ -38,7 +38,7 @@ func TestSessions(t *testing.T) {
 			}
 			return false, fmt.Errorf("there is no condition %s", name)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "set": setFake, "answered": answered, "counts": countsOfFake, "fake": fake},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "set": setFake, "answered": answered, "counts": countsOfFake, "login": logIn},
 	})
 }
 

@@ -25,7 +25,7 @@ func (a *apiCall) pages(ctx context.Context) error {
 		if err != nil {
 			return goOn(err, bookmark)
 		}
-		next, err := a.page(resp, array)
+		next, err := a.page(ctx, resp, array)
 		resp.Body.Close()
 		if err == nil && next != "" && next == bookmark {
 			err = errors.New("the list would have no end: the page after this one is this one again")
@@ -49,12 +49,12 @@ func (a *apiCall) pages(ctx context.Context) error {
 }
 
 // page prints a page, be it as an element of an array, and returns its bookmark.
-func (a *apiCall) page(resp *http.Response, array *lastByte) (bookmark string, err error) {
+func (a *apiCall) page(ctx context.Context, resp *http.Response, array *lastByte) (bookmark string, err error) {
 	if resp.StatusCode >= http.StatusBadRequest {
 		if array != nil {
 			_ = array.endLine() // and no more, lest the array be taken for the whole list
 		}
-		return "", a.print(resp)
+		return "", a.print(ctx, resp)
 	}
 	if array != nil {
 		sep := ","

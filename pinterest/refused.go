@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/go-pinterest/pinterest"
 )
 
 // A beginning keeps the beginning of what is written to it.
@@ -20,7 +23,7 @@ func (b *beginning) Write(p []byte) (int, error) {
 }
 
 // refused says what an answer means that is no success.
-func (a *apiCall) refused(resp *http.Response, said beginning) error {
+func (a *apiCall) refused(ctx context.Context, resp *http.Response, said beginning) error {
 	// Each field on its own: whatever is wrong with one, the other says something.
 	var fields map[string]json.RawMessage
 	_ = json.Unmarshal(said.data, &fields)
@@ -44,8 +47,8 @@ func (a *apiCall) refused(resp *http.Response, said beginning) error {
 	}
 	f := &failure{err: errors.New(text), status: statusFailed}
 	switch status := resp.StatusCode; {
-	case status == http.StatusUnauthorized && code == 2:
-		f.hint, f.status = "the account's token is dead, and there is no new one; run: "+a.login, statusReauthorize
+	case status == http.StatusUnauthorized && (code == 2 || a.body != nil && a.body.once):
+		return a.dead(ctx, f)
 	case status == http.StatusUnauthorized:
 		f.hint = "the token may lack a scope that this call needs; log in again with it: " + a.login + " --scopes ..."
 	case status == http.StatusForbidden:
@@ -64,6 +67,26 @@ func (a *apiCall) refused(resp *http.Response, said beginning) error {
 		}
 	case status == http.StatusBadRequest && len(a.fields) > 0:
 		f.hint = "-f sends text, which ids are, too; -F sends true, false, null and numbers as such"
+	}
+	return f
+}
+
+// dead adds to a refusal why the client has no better token, which is not
+// always that the account has to log in again. A body that could not be sent
+// twice has left the renewal under way; it is waited for.
+func (a *apiCall) dead(ctx context.Context, f *failure) error {
+	err := a.renew(ctx)
+	var why *failure
+	switch {
+	case err == nil:
+		f.hint = "the token was dead and is renewed now; call again"
+	case errors.Is(err, pinterest.ErrReauthorize):
+		f.hint, f.status = "the account's token is dead, and there is no new one; run: "+a.login, statusReauthorize
+	default:
+		f.hint = "the account's token is dead, and a new one is not to be had: " + strings.TrimPrefix(err.Error(), prefix)
+		if errors.As(err, &why) && why.hint != "" {
+			f.hint += "; " + why.hint
+		}
 	}
 	return f
 }
