@@ -104,7 +104,7 @@ func (d *demoRun) claims() (asked, cost []claim) {
 
 	asked = []claim{
 		claimIf(failed == 0 && n.API == sent,
-			fmt.Sprintf("%d API calls, and none failed", len(d.calls)),
+			fmt.Sprintf("%d API calls before the user left, and none failed", len(d.calls)),
 			"%d failed%s; %d requests were sent, Pinterest counted %d", failed, outcome, sent, n.API),
 		claimIf(waited == 0,
 			fmt.Sprintf("no call waited for a renewal ahead of expiry; the slowest took %s", milliseconds(slowest)),

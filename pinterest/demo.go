@@ -166,6 +166,7 @@ func (d *demoRun) logIn(ctx context.Context) error {
 	d.source = d.config.TokenSource(ctx, token)
 	d.plain = oauth2.NewClient(ctx, d.source)
 	d.ours = pinterest.NewClient(ctx, d.source)
+	d.out.Say("It will be renewed %v before it expires, as the demo sets RefreshAhead. Without that, a tenth of its life is left then.", demoAhead)
 	d.out.Say("The app now calls the API %d times a second, by plain oauth2.NewClient.", time.Second/demoPace)
 	return nil
 }
@@ -262,7 +263,7 @@ func (d *demoRun) call(ctx context.Context, client *http.Client) (*call, error) 
 func (d *demoRun) reject(ctx context.Context) error {
 	number, _, expiry := d.witness.newest()
 	d.fake.ExpireAccess()
-	d.out.Say("Pinterest drops access token #%d, %s before its time.", number, seconds(time.Until(expiry)))
+	d.out.Say("Pinterest drops access token #%d, %s before its time. The next call is by pinterest.NewClient, as plain oauth2 does nothing about a 401.", number, seconds(time.Until(expiry)))
 	c, err := d.call(ctx, d.ours)
 	if err != nil {
 		return err
@@ -288,7 +289,7 @@ func (d *demoRun) outage(ctx context.Context) error {
 	d.witness.mu.Lock()
 	meanwhile := d.duringOutage()
 	d.witness.mu.Unlock()
-	d.out.Say("Meanwhile %d API calls were answered by the old token, without waiting.", meanwhile)
+	d.out.Say("During the outage %d API calls were answered by the old token, without waiting.", meanwhile)
 	return nil
 }
 
@@ -324,6 +325,8 @@ func (d *demoRun) tellFailed(f failedRequest) {
 		d.out.Warn("An API call gets 401, and so does the renewal that follows (%s).", f)
 	case f.status == 0:
 		d.out.Warn("A renewal gets no answer.")
+	case f.status == http.StatusBadRequest && f.Code == 12:
+		d.out.Warn("A renewal gets 400 (%s). That is Pinterest's fault, too: now and then it reports one as a bad request.", f)
 	default:
 		d.out.Warn("A renewal gets %d (%s).", f.status, f)
 	}

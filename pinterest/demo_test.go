@@ -57,7 +57,7 @@ func TestTheDemoFailsWhenWhatItClaimsIsNotSo(t *testing.T) {
 			sabotage: func(fake *pinteresttest.Handler) {
 				fake.Fail("/v5/user_account", pinteresttest.Fault{Status: 500})
 			},
-			wrong: []string{"7 API calls, and none failed: 1 failed, with 500 Internal Server Error; 7 requests were sent, Pinterest counted 7"},
+			wrong: []string{"7 API calls before the user left, and none failed: 1 failed, with 500 Internal Server Error; 7 requests were sent, Pinterest counted 7"},
 		},
 		"calls wait for a token": {
 			after: time.Second,
