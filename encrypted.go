@@ -18,9 +18,10 @@ const sealVersion = "pinterest1:"
 //
 // Use a cipher whose random nonces cannot collide in practice, such as
 // [cipher.NewGCMWithRandomNonce] of AES or XChaCha20-Poly1305. To change the
-// AEAD's key, load each token by the old store and save it by the new one, over
-// the same s. SaveToken replaces a record that cannot be opened; a source leaves
-// it untouched.
+// AEAD's key, or to begin sealing what was kept in the clear, stop every process
+// that renews tokens of s, lest one is renewed in between; then load each token by
+// the old store and save it by the new one, over the same s. SaveToken replaces a
+// record that cannot be opened; a source leaves it untouched.
 func Encrypted(s Store, aead cipher.AEAD) Store {
 	return &encryptedStore{s, aead}
 }
@@ -104,11 +105,18 @@ func (e *encryptedStore) seal(key string, value []byte) []byte {
 func (e *encryptedStore) open(key string, sealed []byte) ([]byte, error) {
 	from := len(sealVersion) + e.aead.NonceSize()
 	if len(sealed) < from || string(sealed[:len(sealVersion)]) != sealVersion {
-		return nil, fmt.Errorf("pinterest: the record under key %q is not one that Encrypted wrote", key)
+		return nil, unopenable("the record under key %q is not one that Encrypted wrote: if it was kept in the clear, load it without Encrypted and save it again", key)
 	}
 	value, err := e.aead.Open([]byte{}, sealed[len(sealVersion):from], sealed[from:], []byte(sealVersion+key))
 	if err != nil {
-		return nil, fmt.Errorf("pinterest: the record under key %q cannot be opened: it was sealed by another encryption key, for another record, or is damaged", key)
+		return nil, unopenable("the record under key %q cannot be opened: it was sealed by another encryption key, for another record, or is damaged", key)
 	}
 	return value, nil
 }
+
+// A sealError is a record that cannot be opened, today or later.
+type sealError struct{ message string }
+
+func unopenable(format string, args ...any) error { return &sealError{fmt.Sprintf(format, args...)} }
+
+func (e *sealError) Error() string { return "pinterest: " + e.message }

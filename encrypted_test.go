@@ -102,8 +102,15 @@ func TestASealedRecordBelongsToItsKey(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, before, after, "left untouched")
 	}
-	_, err = pinterest.LoadToken(t.Context(), pinterest.Encrypted(plain, newAEAD(t, false)), "mine")
+	other := pinterest.Encrypted(plain, newAEAD(t, false))
+	_, err = pinterest.LoadToken(t.Context(), other, "mine")
 	require.ErrorContains(t, err, "cannot be opened", "by another encryption key")
+	_, err = testConfig().StoredTokenSource(t.Context(), other, "mine").Token()
+	require.ErrorContains(t, err, `pinterest: refresh: the record under key "mine" cannot be opened`)
+	var e *pinterest.Error
+	require.ErrorAs(t, err, &e)
+	assert.False(t, e.Temporary(), "trying again does not help")
+	require.NotErrorIs(t, err, pinterest.ErrReauthorize)
 }
 
 func TestANewLoginReplacesARecordThatCannotBeOpened(t *testing.T) {

@@ -176,5 +176,8 @@ func (s *TokenSource) keep(ctx context.Context, l, from *lease) (newer *lease, e
 type storeError struct{ passingError }
 
 func (s *TokenSource) storeFailed(err error) error {
+	if sealed := (*sealError)(nil); errors.As(err, &sealed) {
+		return &Error{Op: s.op, Err: errors.New(sealed.message)}
+	}
 	return &Error{Op: s.op, Err: &storeError{passingError{fmt.Errorf("the store failed at key %q: %w", s.key, err)}}}
 }
