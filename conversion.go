@@ -46,12 +46,14 @@ func (c *Config) ConversionToken(ctx context.Context, src oauth2.TokenSource) (*
 		return fail(err)
 	}
 	req.Header.Set("Accept", "application/json")
+	secrets := newRedactor(token.AccessToken, token.RefreshToken)
 	if isOurs {
+		secrets.also = func() []string { return ours.current.Load().secrets().secrets } // renewed because of a 401
 		req = req.WithContext(context.WithValue(ctx, oauth2.HTTPClient, NewClient(ctx, ours)))
 	} else {
 		token.SetAuthHeader(req)
 	}
-	answer, refused := c.send(opConversionToken, req, newRedactor(token.AccessToken, token.RefreshToken))
+	answer, refused := c.send(opConversionToken, req, secrets)
 	if refused != nil {
 		return nil, refused
 	}

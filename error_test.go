@@ -333,6 +333,9 @@ func TestNoFormOrPieceOfASecretIsShown(t *testing.T) {
 		assert.NotContains(t, said, `a/b=c&d"e`)
 	}
 	assert.False(t, u.Timeout())
+	var n net.Error
+	require.ErrorAs(t, err, &n)
+	assert.NotContains(t, n.Error(), code)
 	_, err = conf.Exchange(failing(context.DeadlineExceeded).context(t.Context()), code)
 	require.ErrorAs(t, err, &u)
 	assert.True(t, u.Timeout())

@@ -33,14 +33,14 @@ type KeepAliveOptions struct {
 // renewed token that cannot be saved is yielded with the error; the sweep goes
 // on trying to save it until ctx is over, and this process after that.
 func (c *Config) KeepAlive(ctx context.Context, s Store, opts *KeepAliveOptions) iter.Seq2[string, error] {
-	w := &sweep{conf: c, store: s, within: 14 * 24 * time.Hour, parallel: 8}
-	if opts != nil && opts.Within != 0 {
-		w.within = opts.Within
-	}
-	if opts != nil && opts.Parallel > 0 {
-		w.parallel = opts.Parallel
-	}
 	return func(yield func(string, error) bool) {
+		w := &sweep{conf: c, store: s, within: 14 * 24 * time.Hour, parallel: 8}
+		if opts != nil && opts.Within != 0 {
+			w.within = opts.Within
+		}
+		if opts != nil && opts.Parallel > 0 {
+			w.parallel = opts.Parallel
+		}
 		if err := checkPlace(s, "any"); err != nil {
 			yield("", err)
 			return
@@ -125,13 +125,13 @@ func (w *sweep) list(ctx context.Context, keys chan<- string) {
 			return false
 		}
 	}
+	var failed error
 	for key, err := range w.store.Keys(ctx) {
+		if err != nil {
+			failed = err
+			break
+		}
 		switch {
-		case err != nil:
-			if ctx.Err() == nil {
-				w.results <- swept{"", err}
-			}
-			return
 		case len(window) < cap(window):
 			window = append(window, key)
 			continue
@@ -147,6 +147,9 @@ func (w *sweep) list(ctx context.Context, keys chan<- string) {
 		if !send(i) {
 			return
 		}
+	}
+	if failed != nil && ctx.Err() == nil {
+		w.results <- swept{"", failed}
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -134,6 +135,55 @@ func TestSweepsAtTheSameTimeShareTheWork(t *testing.T) {
 		}
 		assert.ElementsMatch(t, keys, all, "each once")
 		assert.Equal(t, len(keys), l.fake.Counts().Refresh)
+	})
+}
+
+// What a store listed before it failed is renewed all the same.
+func TestAFailureToListAllKeysStopsNoneThatWasListed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, new(pinteresttest.Handler))
+		s := pinterest.NewMemoryStore()
+		keys := accounts(t, l, s, 40)
+		time.Sleep(50 * day)
+		renewed, errs := collect(l.conf.KeepAlive(l.ctx, cutStore{s}, nil))
+		assert.ElementsMatch(t, keys, renewed)
+		assert.Len(t, errs, 1)
+		assert.ErrorContains(t, errs[""], "page 2 cannot be read")
+	})
+}
+
+// A cutStore fails after the last of its keys.
+type cutStore struct{ pinterest.Store }
+
+func (c cutStore) Keys(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for key, err := range c.Store.Keys(ctx) {
+			if !yield(key, err) {
+				return
+			}
+		}
+		yield("", errors.New("page 2 cannot be read"))
+	}
+}
+
+func TestASweepCanBeRunTwiceAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, &pinteresttest.Handler{Latency: time.Second})
+		s := pinterest.NewMemoryStore()
+		keys := accounts(t, l, s, 50)
+		time.Sleep(50 * day)
+		seq := l.conf.KeepAlive(l.ctx, s, nil)
+		var wg sync.WaitGroup
+		var renewed atomic.Int32
+		for range 2 {
+			wg.Go(func() {
+				keys, errs := collect(seq)
+				assert.Empty(t, errs)
+				renewed.Add(int32(len(keys)))
+			})
+		}
+		wg.Wait()
+		assert.Equal(t, int32(len(keys)), renewed.Load())
 	})
 }
 

@@ -71,14 +71,14 @@ func (c *Config) newLease(t *oauth2.Token) *lease {
 // good reports whether a request can be sent with l now.
 func (l *lease) good() bool { return time.Now().UnixNano() < l.expired }
 
-// longBefore reports whether l was issued so long before m that no clocks which
-// disagree can account for it.
-func (l *lease) longBefore(m *lease) bool {
-	if l.end.IsZero() || m.end.IsZero() || l.token.ExpiresIn <= 0 || m.token.ExpiresIn <= 0 {
+// before reports whether l's token is known to have been replaced on the way to
+// m's: a store that has it again has lost what was saved since.
+func (l *lease) before(m *lease) bool {
+	if m == nil {
 		return false
 	}
-	life := secondsToDuration(float64(l.token.ExpiresIn))
-	return l.end.Add(-life / 2).Before(m.end.Add(-secondsToDuration(float64(m.token.ExpiresIn))))
+	a, b := lineageOf(l.token), lineageOf(m.token)
+	return a.login != "" && a.login == b.login && a.renewed < b.renewed
 }
 
 // same reports whether l and m hold the same token.

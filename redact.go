@@ -17,8 +17,9 @@ const redacted = "[redacted]"
 
 // secretPattern matches what can only be a secret, whoever it was issued to: a
 // value by the name before it, a token of Pinterest's by its prefix.
-var secretPattern = regexp.MustCompile(
-	`((?i:access_?token|refresh_?token|client_?secret|code_?verifier)\\?["']?\s*(?:[:=]|%3D)\s*\[?\s*\\?["']?|pin[acr][_.])[^\s"'&,}<]+`)
+var secretPattern = regexp.MustCompile( // in group 1 or 2 is what stays
+	`((?i:access_?token|refresh_?token|client_?secret|code_?verifier)\\?["']?\s*(?:[:=]|%3D)\s*\[?\s*\\?["']?)[^\s"'&,}<]{8,}` +
+		`|(\bpin[acr][_.])[^\s"'&,}<]+`)
 
 const (
 	shortest = 4 // a secret of fewer bytes is not looked for: it says nothing
@@ -30,6 +31,7 @@ const (
 // may have cut short what it quotes.
 type redactor struct {
 	secrets []string
+	also    func() []string // asked when there is something to redact
 
 	once   sync.Once // makes what follows, when there is something to redact
 	whole  []string
@@ -40,6 +42,9 @@ func newRedactor(secrets ...string) *redactor { return &redactor{secrets: secret
 
 func (r *redactor) prepare() {
 	r.pieces = make(map[string]bool)
+	if r.also != nil {
+		r.secrets = append(r.secrets, r.also()...)
+	}
 	for _, secret := range r.secrets {
 		quoted, _ := json.Marshal(secret)
 		forms := []string{
@@ -86,7 +91,7 @@ func (r *redactor) text(s string) string {
 		}
 	}
 	for _, m := range secretPattern.FindAllStringSubmatchIndex(s, -1) {
-		mark(m[3], m[1])
+		mark(max(m[3], m[5]), m[1])
 	}
 	for _, form := range r.whole {
 		for from := 0; ; {
@@ -140,6 +145,12 @@ func (e *discreetError) As(target any) bool {
 		return true
 	}
 	return errors.As(e.err, target)
+}
+
+// Temporary makes it a net.Error, so that errors.As finds none with the raw words.
+func (e *discreetError) Temporary() bool {
+	var t interface{ Temporary() bool }
+	return errors.As(e.err, &t) && t.Temporary()
 }
 
 // Timeout lets a url.Error of ours tell what the original would.

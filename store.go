@@ -2,6 +2,7 @@ package pinterest
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -94,7 +95,7 @@ func SaveToken(ctx context.Context, s Store, key string, t *oauth2.Token) error 
 	if err := checkPlace(s, key); err != nil {
 		return err
 	}
-	data, err := MarshalToken(t)
+	data, err := marshalToken(t, lineage{login: rand.Text()}) // a login of its own, whatever t came of
 	if err != nil {
 		return err
 	}

@@ -52,7 +52,7 @@ func (s *TokenSource) renewInStore(f *flight) error {
 		case err != nil:
 			return err
 		case found != nil && found.good():
-			f.lease = found
+			f.lease, f.unsaved = found, nil
 			return nil
 		case f.held != nil && (found == nil || f.held != errPatient && !final(f.held)):
 			return f.held
@@ -80,7 +80,7 @@ func (s *TokenSource) look(ctx context.Context, f *flight) (*lease, error) {
 		return nil, s.storeFailed(err)
 	}
 	l, err := s.read(data)
-	if err != nil || l.same(f.old) || l.same(f.tried) {
+	if err != nil || l.same(f.old) || l.same(f.tried) || l.before(f.old) {
 		return nil, err
 	}
 	return l, nil
@@ -111,7 +111,7 @@ func (s *TokenSource) renewUnderLock(ctx context.Context, f *flight) error {
 		from := held
 		if !held.same(f.old) {
 			switch {
-			case f.old != nil && f.old.token.RefreshToken != "" && held.longBefore(f.old):
+			case held.before(f.old):
 				from = f.old // the store has lost what was saved last
 			case held.good() && (f.old != nil || f.why != asked):
 				f.lease, fail = held, errAsIs
@@ -126,12 +126,14 @@ func (s *TokenSource) renewUnderLock(ctx context.Context, f *flight) error {
 			f.tried = held
 			return nil, fail
 		}
+		// Should the store panic or exit from here on, land still has the token.
+		f.lease, f.renewed = s.conf.newLease(after), true
+		f.unsaved = &unsaved{from: held, err: errAbandoned}
 		return MarshalToken(after)
 	})
 	switch {
 	case after != nil:
-		f.lease, f.renewed = s.conf.newLease(after), true
-		f.unsaved = &unsaved{from: held, kept: err == nil}
+		f.unsaved.kept, f.unsaved.err = err == nil, nil
 		if err != nil {
 			f.unsaved.err = f.lease.secrets().error(err)
 		}
@@ -159,7 +161,7 @@ func (s *TokenSource) keep(ctx context.Context, l, from *lease) (newer *lease, e
 		case fail != nil:
 		case held.same(l): // all that failed was to hear of it
 			fail = errAsIs
-		case !held.same(from):
+		case !held.same(from) && !held.before(l):
 			newer, fail = held, errAsIs
 		default:
 			return MarshalToken(l.exact())

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"net/http"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -763,4 +764,111 @@ func (o oddStore) Update(ctx context.Context, key string, f func(context.Context
 		}
 	}
 	return nil
+}
+
+// The user disconnects while the access token has time left, and logs in again
+// elsewhere. Plain oauth2 asks for a token and does nothing about a 401.
+func TestALoginIsNoticedWhileTheDeadTokenHasTimeLeft(t *testing.T) {
+	for kind, newClient := range clients {
+		t.Run(kind, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLogin(t, new(pinteresttest.Handler))
+				s := pinterest.NewMemoryStore()
+				client := newClient(l.ctx, fleet(t, l, s, 1)[0])
+				_, _ = call(t, client)
+				time.Sleep(27*day + time.Hour) // stale
+				l.fake.RevokeGrants()
+				resp, err := client.Get(account)
+				require.NoError(t, err)
+				resp.Body.Close()
+				synctest.Wait()
+				require.NoError(t, pinterest.SaveToken(t.Context(), s, "account", l.fake.Login(pinterest.ScopeUserAccountsRead)))
+				status := 0
+				for range 3 {
+					time.Sleep(time.Minute)
+					resp, err := client.Get(account)
+					require.NoError(t, err)
+					resp.Body.Close()
+					status = resp.StatusCode
+				}
+				assert.Equal(t, http.StatusOK, status)
+				assert.Equal(t, 1, l.fake.Counts().Token, "the dead token is presented once")
+			})
+		})
+	}
+}
+
+// However old a token that SaveToken keeps looks, it is a new login.
+func TestANewLoginIsNeverTakenForAnOldToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, new(pinteresttest.Handler))
+		s := pinterest.NewMemoryStore()
+		login := l.fake.Login(pinterest.ScopeUserAccountsRead)
+		time.Sleep(20 * day)
+		l.tok = l.fake.Login(pinterest.ScopeUserAccountsRead)
+		src := fleet(t, l, s, 1)[0]
+		_, err := src.Refresh(t.Context())
+		require.NoError(t, err)
+		require.NoError(t, pinterest.SaveToken(t.Context(), s, "account", login)) // of twenty days ago
+		tok, err := src.Refresh(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, login.AccessToken, tok.AccessToken)
+		assert.Equal(t, login.RefreshToken, kept(t, s).RefreshToken)
+	})
+}
+
+func TestAStoreThatPanicsLosesNoToken(t *testing.T) {
+	for name, leave := range map[string]func(){"panic": func() { panic("the driver") }, "Goexit": runtime.Goexit} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLogin(t, &pinteresttest.Handler{StrictRotation: true})
+				s := &leavingStore{Store: fleetStore(t, l), leave: leave}
+				src := l.conf.StoredTokenSource(l.ctx, s, "account")
+				_, _ = src.Refresh(t.Context())
+				time.Sleep(5 * time.Minute)
+				synctest.Wait()
+				tok, err := src.Refresh(t.Context())
+				require.NoError(t, err)
+				assert.Equal(t, kept(t, s).RefreshToken, tok.RefreshToken)
+				assert.Zero(t, l.fake.Counts().Replays)
+			})
+		})
+	}
+}
+
+// A leavingStore leaves the first Update once f has returned.
+type leavingStore struct {
+	pinterest.Store
+	leave func()
+	left  bool
+}
+
+func (s *leavingStore) Update(ctx context.Context, key string, f func(context.Context, []byte) ([]byte, error)) error {
+	return s.Store.Update(ctx, key, func(ctx context.Context, old []byte) ([]byte, error) {
+		value, err := f(ctx, old)
+		if !s.left {
+			s.left = true
+			s.leave()
+		}
+		return value, err
+	})
+}
+
+func TestAnOnRefreshThatFailsKeepsNobodyFromASiblingsToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, &pinteresttest.Handler{StrictRotation: true, AccessLife: time.Hour})
+		s := pinterest.NewMemoryStore()
+		sibling := fleet(t, l, s, 1)[0]
+		conf := *l.conf
+		conf.OnRefresh = func(context.Context, *oauth2.Token) error { return errors.New("not now") }
+		src := conf.StoredTokenSource(l.ctx, s, "account")
+		_, err := src.Refresh(t.Context())
+		require.NoError(t, err)
+		time.Sleep(2 * time.Hour)
+		want, err := sibling.Token()
+		require.NoError(t, err)
+		tok, err := src.Token()
+		require.NoError(t, err)
+		assert.Equal(t, want.AccessToken, tok.AccessToken)
+	})
 }

@@ -20,11 +20,24 @@ const (
 	extraRefreshAt   = "refresh_token_expires_at" // Unix seconds
 	extraEnvironment = "environment"              // "production" or "sandbox"
 	extraExpiry      = "pinterest.expiry"         // a *trueExpiry
+	extraLineage     = "pinterest.lineage"        // a lineage
 )
 
 // A trueExpiry travels with the tokens of a source, which moves their Expiry
 // forward, to as early as stale. newLease sets it, once.
 type trueExpiry struct{ stale, end time.Time }
+
+// A lineage is a token's place among those that came of one login that SaveToken
+// kept. It tells an older token from a newer one without asking a clock.
+type lineage struct {
+	login   string // random; empty: not known
+	renewed int    // how often, since
+}
+
+func lineageOf(t *oauth2.Token) lineage {
+	l, _ := t.Extra(extraLineage).(lineage)
+	return l
+}
 
 // RefreshExpiry returns when t's refresh token expires, and false if that is
 // not known: Pinterest need not say, and a guess could throw a good token away.
@@ -79,12 +92,21 @@ type record struct {
 	RefreshAt    int64      `json:"refresh_token_expires_at,omitempty"` // Unix seconds
 	Scope        string     `json:"scope,omitempty"`
 	Environment  string     `json:"environment,omitempty"`
+	Login        string     `json:"login,omitempty"`
+	Renewed      int        `json:"renewed,omitempty"`
 }
 
 // MarshalToken returns t as JSON, with what json.Marshal(t) loses: the refresh
 // token's expiry, the granted scopes and the environment, and with the true
 // expiry of a token that came from a source. The result is as secret as t.
 func MarshalToken(t *oauth2.Token) ([]byte, error) {
+	if t == nil {
+		return marshalToken(t, lineage{})
+	}
+	return marshalToken(t, lineageOf(t))
+}
+
+func marshalToken(t *oauth2.Token, from lineage) ([]byte, error) {
 	if t == nil || t.AccessToken == "" && t.RefreshToken == "" {
 		return nil, errors.New("pinterest: nothing to marshal: the token holds neither an access token nor a refresh token")
 	}
@@ -97,6 +119,8 @@ func MarshalToken(t *oauth2.Token) ([]byte, error) {
 		ExpiresIn:    t.ExpiresIn,
 		Scope:        strings.Join(GrantedScopes(t), " "),
 		Environment:  environment(t),
+		Login:        from.login,
+		Renewed:      from.renewed,
 	}
 	if !t.Expiry.IsZero() {
 		r.Expiry = &t.Expiry
@@ -156,6 +180,9 @@ func unmarshalToken(data []byte) (*oauth2.Token, error) {
 	if r.Environment != "" {
 		extra[extraEnvironment] = r.Environment
 	}
+	if r.Login != "" {
+		extra[extraLineage] = lineage{r.Login, r.Renewed}
+	}
 	return t.WithExtra(extra), nil
 }
 
@@ -164,7 +191,7 @@ func unmarshalToken(data []byte) (*oauth2.Token, error) {
 // nobody list the others.
 func known(t *oauth2.Token) *oauth2.Token {
 	extra := make(map[string]any)
-	for _, key := range []string{extraScope, extraRefreshIn, extraEnvironment, "response_type"} {
+	for _, key := range []string{extraScope, extraRefreshIn, extraEnvironment, extraLineage} {
 		if v := t.Extra(key); v != nil {
 			extra[key] = v
 		}
@@ -214,6 +241,9 @@ func (c *Config) newToken(answer map[string]any, old *oauth2.Token, asked time.T
 		extra[extraEnvironment] = env
 	}
 	if old != nil {
+		if from := lineageOf(old); from.login != "" {
+			extra[extraLineage] = lineage{from.login, from.renewed + 1}
+		}
 		if t.RefreshToken == "" || !printable(t.RefreshToken) { // a legacy refresh returns none
 			t.RefreshToken = old.RefreshToken
 		}

@@ -184,7 +184,7 @@ func (s *TokenSource) renewed(ctx context.Context, old *lease, why reason) (*lea
 			return nil, s.left(ctx.Err())
 		}
 		switch {
-		case f.held == errPatient && why != rejected: // a reason for others not to renew
+		case f.held == errPatient && why != rejected && why != unseen: // a reason for others not to renew
 		case f.err != nil:
 			return nil, f.err
 		case f.renewed || f.lease != old && f.lease.good():
@@ -215,7 +215,7 @@ func (s *TokenSource) join(old *lease, why reason) *flight {
 	var held error
 	switch {
 	case why == saving:
-	case s.holdsBack(now):
+	case s.holdsBack(now) || final(s.err):
 		held = s.err
 	case (why == rejected || why == unseen) && now.Before(s.patientUntil):
 		held = errPatient
@@ -229,6 +229,9 @@ func (s *TokenSource) join(old *lease, why reason) *flight {
 		u := *s.unsaved
 		s.flight.unsaved = &u
 	}
+	if held != nil && final(held) {
+		s.holdBack(time.Minute)
+	}
 	if held == nil {
 		s.holdBack(never) // until it lands; get then need not look
 	}
@@ -240,14 +243,14 @@ func (s *TokenSource) join(old *lease, why reason) *flight {
 // renewal is held back.
 func (s *TokenSource) canLook(held error) bool {
 	var down *storeError
-	return s.store != nil && s.unsaved == nil && !errors.As(held, &down)
+	return s.store != nil && (s.unsaved == nil || s.unsaved.kept) && !errors.As(held, &down)
 }
 
 // fly renews and saves the token. A flight that finds the last token unsaved
 // saves it first, and renews nothing if it cannot.
 func (s *TokenSource) fly(f *flight) {
 	defer s.land(f) // also if OnRefresh panics, or calls runtime.Goexit, as a failing test does
-	if f.unsaved != nil {
+	if f.unsaved != nil && f.held == nil {
 		if s.save(f); f.unsaved != nil {
 			f.err = s.withheld(f.unsaved.err)
 			return
@@ -385,7 +388,11 @@ func (s *TokenSource) settle(f *flight) (hold time.Duration) {
 			hold = max(hold, e.RetryAfter)
 		}
 	}
-	s.holdBack(hold)
+	if hold == never && s.store != nil {
+		s.holdBack(time.Minute) // then get looks into the store; join sends nothing
+	} else {
+		s.holdBack(hold)
+	}
 	if s.unsaved != nil {
 		s.again = time.AfterFunc(hold, func() { s.join(s.current.Load(), saving) })
 	}

@@ -71,7 +71,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	resp, err := base.RoundTrip(authorize(req, l))
 	if err != nil || resp.StatusCode != http.StatusUnauthorized {
-		if err == nil && l.unproven.Load() && l.unproven.CompareAndSwap(true, false) {
+		if err == nil && l.unproven.Load() && !replayable(req) && l.unproven.CompareAndSwap(true, false) {
 			t.Source.accepted()
 		}
 		return resp, err
@@ -79,36 +79,37 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return t.again(base, req, l, resp)
 }
 
-// again sends req once more, if the token that l holds can be renewed.
+// again sends req once more, if it can be and the token that l holds is renewed.
 func (t *Transport) again(base http.RoundTripper, req *http.Request, l *lease, resp *http.Response) (*http.Response, error) {
-	body := req.Body
-	if body != nil && body != http.NoBody {
-		if req.GetBody == nil {
-			t.Source.join(l, unseen) // for the next request
-			return resp, nil
-		}
+	why := rejected
+	if !replayable(req) {
+		why = unseen // renewed for the next request
 	}
-	next, err := t.Source.renewed(req.Context(), l, rejected)
-	if err != nil {
-		if errors.Is(err, ErrReauthorize) && saysDead(resp) {
-			t.Source.bury(l)
-		}
+	first := t.Source.current.Load() == l
+	next, err := t.Source.renewed(req.Context(), l, why)
+	if errors.Is(err, ErrReauthorize) && saysDead(resp) {
+		t.Source.bury(l)
+	}
+	if err != nil || why == unseen {
 		return resp, nil
 	}
-	if body != nil && body != http.NoBody {
-		if body, err = req.GetBody(); err != nil {
+	replay := authorize(req, next)
+	if replay.Body != nil && replay.Body != http.NoBody {
+		if replay.Body, err = req.GetBody(); err != nil {
 			return resp, nil
 		}
 	}
 	_, _ = io.CopyN(io.Discard, resp.Body, 2<<10) // as net/http does, so that the connection can be used again
 	resp.Body.Close()
-	replay := authorize(req, next)
-	replay.Body = body
 	resp, err = base.RoundTrip(replay)
-	if err == nil && resp.StatusCode != http.StatusUnauthorized {
+	if first && err == nil && resp.StatusCode != http.StatusUnauthorized {
 		t.Source.accepted()
 	}
 	return resp, err
+}
+
+func replayable(req *http.Request) bool {
+	return req.Body == nil || req.Body == http.NoBody || req.GetBody != nil
 }
 
 // saysDead reports whether a 401 is Pinterest's for an expired or revoked access

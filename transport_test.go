@@ -124,6 +124,44 @@ func TestA401IsNotReplayedWithATokenThatHasExpired(t *testing.T) {
 	})
 }
 
+// An upload that is always answered 401 is not excused by other requests.
+func TestUploadsThatAreAlwaysAnswered401DoNotCostARenewalEach(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, &pinteresttest.Handler{OldAccessDies: true})
+		client := pinterest.NewClient(l.ctx, l.conf.TokenSource(l.ctx, l.tok))
+		for range 20 {
+			req, err := http.NewRequest(http.MethodGet, "https://api.pinterest.com/v5/pins", struct{ io.Reader }{strings.NewReader("x")})
+			require.NoError(t, err)
+			resp, err := client.Do(req)
+			require.NoError(t, err)
+			resp.Body.Close()
+			status, _ := call(t, client)
+			require.Equal(t, http.StatusOK, status)
+			time.Sleep(time.Second)
+		}
+		assert.Equal(t, 1, l.fake.Counts().Refresh)
+	})
+}
+
+func TestAnUploadOfADeadAccountSaysSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, new(pinteresttest.Handler))
+		client := pinterest.NewClient(l.ctx, l.conf.TokenSource(l.ctx, l.tok))
+		l.fake.RevokeGrants()
+		upload := func() error {
+			req, err := http.NewRequest(http.MethodGet, account, struct{ io.Reader }{strings.NewReader("x")})
+			require.NoError(t, err)
+			resp, err := client.Do(req)
+			if err == nil {
+				resp.Body.Close()
+			}
+			return err
+		}
+		require.NoError(t, upload(), "the first gets what the API said")
+		require.ErrorIs(t, upload(), pinterest.ErrReauthorize)
+	})
+}
+
 func TestDeadTokensAreNotReplayed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLogin(t, new(pinteresttest.Handler))
