@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
+	"time"
 
 	"golang.org/x/oauth2"
 
@@ -19,6 +21,12 @@ func (v *vault) keepAlive(ctx context.Context, opts *pinterest.KeepAliveOptions)
 			yield("", err)
 			return
 		}
+		if len(names) == 0 { // a timer of a store that is mistyped would be silent until it is too late
+			yield("", withHint(fmt.Errorf("there is no account in %s: nothing to renew", v.name),
+				`is that the store that "pinterest login" used? see --store and `+envStore))
+			return
+		}
+		v.renewables = 0
 		var groups []*group
 		for _, name := range names {
 			a, conf, err := v.renewable(ctx, name)
@@ -32,6 +40,7 @@ func (v *vault) keepAlive(ctx context.Context, opts *pinterest.KeepAliveOptions)
 				}
 			case a != nil:
 				groups = join(groups, a, conf)
+				v.renewables++
 			}
 		}
 		for _, g := range groups {
@@ -40,6 +49,21 @@ func (v *vault) keepAlive(ctx context.Context, opts *pinterest.KeepAliveOptions)
 			}
 		}
 	}
+}
+
+// idle says of the accounts that keepAlive met why it renewed none of them.
+func (v *vault) idle(within days) string {
+	long := within.String()
+	if d := time.Duration(within); d%oneDay == 0 && d > oneDay {
+		long = fmt.Sprintf("%d days", d/oneDay)
+	}
+	switch v.renewables {
+	case 0:
+		return "no account in " + v.name + " has a refresh token"
+	case 1:
+		return fmt.Sprintf("1 account in %s is good for more than %s", v.name, long)
+	}
+	return fmt.Sprintf("%d accounts in %s are good for more than %s", v.renewables, v.name, long)
 }
 
 // renewable returns the account of that name and what renews its token. Both are

@@ -42,7 +42,8 @@ go to standard error. With --json all of them go to standard output, one object
 a line, whose "status" is "renewed", "failed" or "reauthorize".
 
 The exit status is 0 if nothing failed, 3 if accounts have to log in again and
-nothing else failed, and otherwise 1. With --every it is 0 when it is stopped.`,
+nothing else failed, and otherwise 1, as it is if the store holds no account at
+all. With --every it is 0 when it is stopped.`,
 		Example: `  pinterest keepalive
   pinterest keepalive --within 30d --every 24h
   pinterest keepalive --json | jq -r 'select(.status == "reauthorize").account'`,
@@ -65,6 +66,7 @@ nothing else failed, and otherwise 1. With --every it is 0 when it is stopped.`,
 			signal.Ignore(syscall.SIGPIPE)
 			defer signal.Reset(syscall.SIGPIPE)
 			k.pass, k.out, k.told = v.keepAlive, c.OutOrStdout(), c.ErrOrStderr()
+			k.idle = func() string { return v.idle(k.within) }
 			return v.settled(c.Context(), k.run(c.Context()))
 		},
 	}
@@ -85,6 +87,7 @@ type keepalive struct {
 	json          bool
 
 	pass func(ctx context.Context, opts *pinterest.KeepAliveOptions) iter.Seq2[string, error] // as Config.KeepAlive has it
+	idle func() string                                                                        // what to say of a pass that had nothing to do; nil: no more than that
 	out  io.Writer
 	told io.Writer // all that is not data
 }
@@ -148,8 +151,11 @@ func (k *keepalive) sweep(ctx context.Context, next time.Time) (t tally, ended e
 	if ctx.Err() != nil {
 		ended = withHint(errors.New("stopped before all accounts were looked at"), "what was renewed is saved")
 	}
-	if !k.json {
+	if !k.json && (ended == nil || t != tally{}) {
 		line := t.String()
+		if t == (tally{}) && k.idle != nil {
+			line += ": " + k.idle()
+		}
 		if k.every != 0 && ctx.Err() == nil {
 			line += "; next at " + next.Format(time.DateTime)
 		}

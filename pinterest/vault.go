@@ -29,6 +29,8 @@ type vault struct {
 	tokens *keeper
 	apps   pinterest.Store
 	close  func() error
+
+	renewables int // the accounts with a refresh token that the last keepAlive met
 }
 
 // vaultKinds lists the kinds of vaults: how their names begin and look, and
