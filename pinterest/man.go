@@ -18,7 +18,7 @@ func newMan() *cobra.Command {
 		Use:   "man [COMMAND]",
 		Short: "Print a manual page",
 		Long: `Print the manual page of this program or of one of its commands. With --dir, write
-all pages into a directory that man reads.`,
+all pages into a directory that man reads; it is made if it is not there.`,
 		Example: `  pinterest man login | man -l -
   pinterest man --dir ~/.local/share/man/man1`,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -34,6 +34,9 @@ all pages into a directory that man reads.`,
 			}
 			if len(args) > 0 {
 				return wrongUsage("--dir is for the pages of all commands", "leave out "+args[0])
+			}
+			if err := os.MkdirAll(dir, 0o755); err != nil {
+				return err
 			}
 			return writePages(c.Root(), dir)
 		},
