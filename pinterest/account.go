@@ -143,8 +143,8 @@ func (a *account) config() (conf *pinterest.Config, problem error, err error) {
 		Endpoint:     oauth2.Endpoint(at),
 		RefreshAhead: -1, // or this process could end in the middle of a renewal in the background
 	}
-	id, secret := os.Getenv(envAppID), os.Getenv(envAppSecret)
 	if a.app == nil {
+		id, secret := os.Getenv(envAppID), os.Getenv(envAppSecret)
 		conf.ClientID, conf.ClientSecret = id, secret
 		if id == "" || secret == "" {
 			problem = withHint(fmt.Errorf("account %q was not logged in by this program, so its app is not known", a.name),
@@ -154,8 +154,9 @@ func (a *account) config() (conf *pinterest.Config, problem error, err error) {
 	}
 	conf.ClientID = a.app.ID
 	conf.Scopes = a.app.Scopes
+	id, secret := os.Getenv(envAppID), secretOfEnv(a.app.ID)
 	switch {
-	case secret != "" && (id == "" || id == a.app.ID):
+	case secret != "":
 		conf.ClientSecret = secret
 	case a.app.Secret != "":
 		conf.ClientSecret = a.app.Secret
@@ -167,6 +168,14 @@ func (a *account) config() (conf *pinterest.Config, problem error, err error) {
 			"set "+envAppSecret+", or log in again without it to type it in and have it kept")
 	}
 	return conf, problem, nil
+}
+
+// secretOfEnv returns the secret in the environment if it may be that of the app.
+func secretOfEnv(appID string) string {
+	if id := os.Getenv(envAppID); id != "" && id != appID {
+		return ""
+	}
+	return os.Getenv(envAppSecret)
 }
 
 // source returns a source of tokens that are good now, for a process that uses

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"time"
 
@@ -56,8 +57,12 @@ func (r report) print(w io.Writer) {
 		line("app", "that of the environment")
 	case r.AppSecretKept:
 		line("app", r.AppID)
+	case secretOfEnv(r.AppID) != "":
+		line("app", r.AppID+", its secret is not kept: "+envAppSecret+" has it")
+	case os.Getenv(envAppSecret) != "": // which is another app's
+		line("app", r.AppID+", its secret is not kept: "+envAppID+" names another app")
 	default:
-		line("app", r.AppID+", its secret is that of the environment")
+		line("app", r.AppID+", its secret is not kept: "+envAppSecret+" is not set")
 	}
 	scopes := "not known"
 	if r.Scopes != nil {
