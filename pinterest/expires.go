@@ -10,24 +10,27 @@ func expires(at *time.Time) string {
 	if at == nil {
 		return "expires at a time that is not known"
 	}
-	if left := time.Until(*at); left > 0 {
+	switch left := time.Until(*at); {
+	case left > 0:
 		return "expires in " + roughly(left)
+	case left > -time.Second:
+		return "has just expired"
+	default:
+		return "expired " + roughly(-left) + " ago"
 	}
-	return "expired " + roughly(time.Since(*at)) + " ago"
 }
 
-// roughly says how long d is in one unit, and never makes it longer.
+// roughly says how long d is in the nearest whole number of one unit.
 func roughly(d time.Duration) string {
-	const day = 24 * time.Hour
 	for _, u := range []struct {
 		size time.Duration
 		name string
-	}{{day, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}} {
-		if d >= 2*u.size {
-			return fmt.Sprintf("%d %ss", d/u.size, u.name)
+	}{{oneDay, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}} {
+		if n := d.Round(u.size) / u.size; n >= 2 {
+			return fmt.Sprintf("%d %ss", n, u.name)
 		}
 	}
-	if s := d / time.Second; s != 1 {
+	if s := max(1, d.Round(time.Second)/time.Second); s != 1 {
 		return fmt.Sprintf("%d seconds", s)
 	}
 	return "1 second"
