@@ -62,7 +62,7 @@ are what /oauth/ and /v5/... are appended to.`,
 	f.BoolVar(&fake.AutoApprove, "auto-approve", false, "approve at once, without showing the authorize page")
 	f.DurationVar(&fake.AccessLife, "access-life", 30*24*time.Hour, "let access tokens live this long")
 	f.DurationVar(&fake.RefreshLife, "refresh-life", 60*24*time.Hour, "let refresh tokens live this long")
-	f.BoolVar(&fake.StrictRotation, "strict-rotation", false, "let a refresh kill the refresh token it used; using a dead one\nrevokes all that came of the same login")
+	f.BoolVar(&fake.StrictRotation, "strict-rotation", false, "let a refresh kill the refresh token that it used\n(using a dead one revokes all that came of the same login)")
 	f.BoolVar(&log, "log", false, "tell of each request on standard error, without secrets")
 	return c
 }

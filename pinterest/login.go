@@ -81,11 +81,11 @@ that share a place renew a token once, on however many machines.
 	f.SortFlags = false
 	f.StringSliceVar(&l.scopes, "scopes", defaultScopes, "the permissions to ask for, separated by commas")
 	_ = c.RegisterFlagCompletionFunc("scopes", completeScopes) // fails if there is no such flag
-	f.StringVar(&l.account, "account", defaultAccount, "keep the token under this name; several accounts can be logged in\nside by side. With --sandbox it is \""+sandboxAccount+"\" if not given")
+	f.StringVar(&l.account, "account", defaultAccount, "keep the token under this name\n(several accounts can be logged in side by side; with --sandbox it is\n\""+sandboxAccount+"\" if not given)")
 	f.BoolVar(&l.sandbox, "sandbox", false, "log in to Pinterest's sandbox")
 	f.BoolVar(&l.app, "client-credentials", false, "log in to the account that owns the app; nobody is asked")
 	f.StringVar(&l.redirectURL, "redirect-url", defaultRedirectURL, "the redirect URL that is registered for the app")
-	f.BoolVar(&l.noBrowser, "no-browser", false, "print the page's address instead of opening it, and read the address\nthat it ends on from standard input")
+	f.BoolVar(&l.noBrowser, "no-browser", false, "print the page's address instead of opening it\n(the address that it ends on is read from standard input)")
 	f.DurationVar(&l.timeout, "timeout", 5*time.Minute, "how long to wait for the user")
 	storeFlag(c, &l.store)
 	f.BoolVar(&l.json, "json", false, "print what \"pinterest status --json\" prints of the account")

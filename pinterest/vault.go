@@ -58,7 +58,7 @@ func vaultForms() string {
 
 // storeFlag lets a command be told where accounts are kept.
 func storeFlag(c *cobra.Command, name *string) {
-	c.Flags().StringVar(name, "store", "", "where accounts are kept, if not where "+envStore+" says or\nin the user's settings; see \"pinterest help login\"")
+	c.Flags().StringVar(name, "store", "", "where accounts are kept, as in file:DIR\n(if not where "+envStore+" says or in the user's settings;\nsee \"pinterest help login\")")
 }
 
 // openVault opens the vault that the flag names, or else the environment, or
