@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/go-pinterest/pinterest"
 )
@@ -114,6 +115,13 @@ to log in again.`,
 			})
 		},
 	}
+	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		var none *pflag.NotExistError
+		if errors.As(err, &none) && (none.GetSpecifiedName() == "X" || none.GetSpecifiedName() == "method") {
+			return wrongUsage(err.Error(), "the method comes first: pinterest api POST boards")
+		}
+		return c.Parent().FlagErrorFunc()(c, err)
+	})
 	f := c.Flags()
 	f.SortFlags = false
 	f.VarP(fieldFlag{to: &a.fields}, "raw-field", "f", "add a field that is text")
@@ -135,9 +143,10 @@ type apiCall struct {
 	paginate, slurp bool
 	include, silent bool
 
-	method string
-	path   string // as given
-	header http.Header
+	method  string
+	implied bool   // nobody said POST, but there are fields
+	path    string // as given
+	header  http.Header
 
 	apiAccess
 	url  *url.URL
@@ -155,7 +164,7 @@ func (a *apiCall) read(args []string) error {
 	if a.method == "" {
 		a.method = http.MethodGet
 		if len(a.fields) > 0 && !a.paginate || a.input != "" {
-			a.method = http.MethodPost
+			a.method, a.implied = http.MethodPost, a.input == ""
 		}
 	}
 	switch {

@@ -19,6 +19,17 @@ type field struct {
 	typed bool // value may stand for something else than text
 }
 
+// word is f as it is written on a command line.
+func (f field) word() string {
+	if f.empty {
+		return shellWord(f.key)
+	}
+	if both := f.key + f.value; shellWord(both) == both {
+		return f.key + "=" + f.value
+	}
+	return shellWord(f.key + "=" + f.value)
+}
+
 func parseField(s string, typed bool) (field, error) {
 	key, value, ok := strings.Cut(s, "=")
 	f := field{key: key, value: value, typed: typed}

@@ -53,6 +53,8 @@ func (a *apiCall) refused(ctx context.Context, resp *http.Response, said beginni
 		f.hint = "the token may lack a scope that this call needs; log in again with it: " + a.login + " --scopes ..."
 	case status == http.StatusForbidden:
 		f.hint = "either the account or the app may not do this; apps with trial access are limited, see https://developers.pinterest.com/apps/"
+	case status == http.StatusMethodNotAllowed && a.implied:
+		f.hint = "fields make it POST; for a query say: " + a.asQuery()
 	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed:
 		f.hint = "https://developers.pinterest.com/docs/api/v5/ lists paths and methods; ids of other accounts are not found, either"
 	case status == http.StatusTooManyRequests:
@@ -69,6 +71,19 @@ func (a *apiCall) refused(ctx context.Context, resp *http.Response, said beginni
 		f.hint = "-f sends text, which ids are, too; -F sends true, false, null and numbers as such"
 	}
 	return f
+}
+
+// asQuery is the command line that puts the fields of a into the query.
+func (a *apiCall) asQuery() string {
+	line := "pinterest api GET " + shellWord(a.path)
+	for _, f := range a.fields {
+		flag := " -f "
+		if f.typed {
+			flag = " -F "
+		}
+		line += flag + f.word()
+	}
+	return inOneLine(line)
 }
 
 // dead adds to a refusal why the client has no better token, which is not

@@ -15,6 +15,9 @@ const apiUsageHint = `call it like "pinterest api user_account" or "pinterest ap
 // methodAndPath reads the arguments of "pinterest api". The method is empty if
 // it is not among them.
 func methodAndPath(args []string) (method, path string, err error) {
+	if n := len(args); n > 0 && n <= 2 && args[n-1] == "" {
+		args = args[:n-1] // as a variable of a script may be
+	}
 	switch len(args) {
 	case 0:
 		return "", "", wrongUsage("pinterest api needs a path", apiUsageHint)
@@ -51,6 +54,8 @@ func apiURL(base, path string) (*url.URL, error) {
 		return nil, wrongUsage(fmt.Sprintf("%q is no path", path), apiUsageHint)
 	case u.Scheme != api.Scheme || !strings.EqualFold(u.Host, api.Host) || u.User != nil:
 		return nil, wrongUsage(fmt.Sprintf("%q is not on %s://%s, and the token goes nowhere else", path, api.Scheme, api.Host), "give the path alone, like user_account")
+	case slices.Contains(strings.Split(u.Path, "/"), ".."):
+		return nil, wrongUsage(fmt.Sprintf("%q has a .., which could lead out of the API", path), "give the path as the API has it, like boards/5498/pins")
 	case strings.Contains(path, "#"):
 		return nil, wrongUsage(fmt.Sprintf("%q has a #, and what follows it would not be sent", path), "write the # as %23")
 	}

@@ -53,6 +53,17 @@ func TestNoOtherHostIsCalledWithTheAccountsToken(t *testing.T) {
 	}
 }
 
+func TestAPathStaysWithinTheAPI(t *testing.T) {
+	for _, path := range []string{"..", "../oauth/", "boards/../user_account", "boards/%2e%2E/pins", "boards/a%2F../pins", testAPI + "/../oauth/"} {
+		_, err := apiURL(testAPI, path)
+		assert.Equal(t, statusUsage, exitStatus(err), path)
+	}
+	for _, path := range []string{"boards/a..b", "boards/...", "search/pins?term=../x"} {
+		_, err := apiURL(testAPI, path)
+		assert.NoError(t, err, path)
+	}
+}
+
 func TestAPathThatCouldNotBeSentAsItIsIsRefused(t *testing.T) {
 	for _, path := range []string{"search/pins?term=a#b", "boards/%zz", "boards\n"} {
 		_, err := apiURL(testAPI, path)
