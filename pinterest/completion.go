@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -24,7 +25,11 @@ zsh, fish or powershell. The shell has to read it at its start.`,
 			if len(args) == 1 && slices.Contains(shells, args[0]) {
 				return nil
 			}
-			return wrongUsage(c.CommandPath()+" takes the name of one shell", "name one of "+strings.Join(shells, ", "))
+			hint := "name one of " + strings.Join(shells, ", ")
+			if len(args) == 1 {
+				return wrongUsage(fmt.Sprintf("there is no completion for %q", args[0]), hint)
+			}
+			return wrongUsage(c.CommandPath()+" takes the name of one shell", hint)
 		},
 		RunE: func(c *cobra.Command, args []string) error {
 			root, w := c.Root(), c.OutOrStdout()
