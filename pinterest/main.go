@@ -30,6 +30,7 @@ func main() {
 }
 
 func newRoot() *cobra.Command {
+	var version bool
 	root := &cobra.Command{
 		Use:   "pinterest",
 		Short: "Make Pinterest tokens look after themselves",
@@ -52,6 +53,9 @@ only another login helps.`,
 			if len(args) > 0 {
 				return unknownCommand(c, args[0])
 			}
+			if version {
+				return printVersion(c.OutOrStdout())
+			}
 			c.SetOut(c.ErrOrStderr())
 			if err := c.Help(); err != nil {
 				return err
@@ -59,6 +63,7 @@ only another login helps.`,
 			return &failure{status: statusUsage}
 		},
 	}
+	root.Flags().BoolVar(&version, "version", false, "print what \"pinterest version\" prints")
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		if args := c.Flags().Args(); !c.HasParent() && len(args) > 0 { // the flag was meant for that command

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"runtime"
 	"runtime/debug"
 
@@ -15,15 +16,18 @@ func newVersion() *cobra.Command {
 		DisableFlagsInUseLine: true,
 		Args:                  noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			info, ok := debug.ReadBuildInfo()
-			if !ok {
-				info = new(debug.BuildInfo)
-			}
-			_, err := fmt.Fprintf(c.OutOrStdout(), "pinterest %s\n%s %s/%s\n",
-				moduleVersion(info), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return err
+			return printVersion(c.OutOrStdout())
 		},
 	}
+}
+
+func printVersion(w io.Writer) error {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		info = new(debug.BuildInfo)
+	}
+	_, err := fmt.Fprintf(w, "pinterest %s\n%s %s/%s\n", moduleVersion(info), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return err
 }
 
 // moduleVersion returns the version that the program was installed or built
