@@ -28,7 +28,7 @@ func credentials(c *cobra.Command) (id, secret string, typed bool, err error) {
 	w := c.ErrOrStderr()
 	if id == "" {
 		fmt.Fprint(w, prefix+"app id, as shown on https://developers.pinterest.com/apps/: ")
-		if id, err = readLine(c.Context(), tty); err != nil {
+		if id, err = readLine(c.Context(), tty, "it is shown on https://developers.pinterest.com/apps/"); err != nil {
 			return "", "", false, err
 		}
 	}
@@ -68,8 +68,8 @@ func readSecret(ctx context.Context, tty *os.File) (string, error) {
 	}
 }
 
-// readLine reads a line, no longer than ctx lasts.
-func readLine(ctx context.Context, r io.Reader) (string, error) {
+// readLine reads a line, no longer than ctx lasts. The hint is for when none comes.
+func readLine(ctx context.Context, r io.Reader, hint string) (string, error) {
 	type line struct {
 		text string
 		err  error
@@ -85,7 +85,7 @@ func readLine(ctx context.Context, r io.Reader) (string, error) {
 	select {
 	case l := <-read:
 		if l.err == io.EOF {
-			return "", withHint(errors.New("standard input ended before anything came"), "run this on a terminal")
+			return "", withHint(errors.New("standard input ended before anything came"), hint)
 		}
 		return l.text, l.err
 	case <-ctx.Done():

@@ -228,7 +228,7 @@ func (l *login) authorize(c *cobra.Command, conf *pinterest.Config, keep func(co
 	if l.noBrowser {
 		say(w, "open this page in any browser: %s", page)
 		say(w, "paste the address that it ends on, which begins with %s, and press Enter:", l.redirectURL)
-		pasted, err := readLine(ctx, c.InOrStdin())
+		pasted, err := readLine(ctx, c.InOrStdin(), "paste the address, or pipe it in")
 		if err != nil {
 			return l.left(ctx, err, 0)
 		}
