@@ -107,10 +107,7 @@ func (a *account) login() string {
 		}
 		line += " --account " + name
 	}
-	if a.vault.flag != "" {
-		line += " --store " + shellWord(a.vault.flag)
-	}
-	return line
+	return line + a.vault.storeArgs()
 }
 
 // server returns the server that issued a's token, as far as that is known.

@@ -192,7 +192,7 @@ func (l *login) mayReplace(ctx context.Context, v *vault, at server) error {
 	a, err := v.account(ctx, l.account)
 	if err == nil && a.server().TokenURL != at.TokenURL && (a.app != nil || a.token.Extra("environment") != nil) {
 		return withHint(fmt.Errorf("account %q belongs to %s, and this login is at %s", l.account, a.server().name(), at.name()),
-			"give this one another name by --account, or run pinterest logout --account "+shellWord(l.account)+" first")
+			"give this one another name by --account, or run pinterest logout --account "+shellWord(l.account)+v.storeArgs()+" first")
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) && exitStatus(err) != statusReauthorize {
 		say(v.tokens.say, "what is kept of account %q will be replaced: %v", l.account, err)

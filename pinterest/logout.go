@@ -44,7 +44,7 @@ func (v *vault) logout(c *cobra.Command, name string) error {
 	a, err := v.account(ctx, name)
 	var f *failure
 	if errors.As(err, &f) && f.status == statusReauthorize {
-		return withHint(f.err, `"pinterest status" lists the accounts`)
+		return withHint(f.err, `"pinterest status`+v.storeArgs()+`" lists the accounts`)
 	}
 	alive := err // why the token may still be good at Pinterest
 	if err == nil {

@@ -89,6 +89,14 @@ func openVault(c *cobra.Command, flag string, create bool) (*vault, error) {
 	return nil, wrongUsage("the store is of no kind that this program knows", "write it like one of "+vaultForms())
 }
 
+// storeArgs is what a command line needs to name v as this one did.
+func (v *vault) storeArgs() string {
+	if v.flag == "" {
+		return ""
+	}
+	return " --store " + shellWord(v.flag)
+}
+
 // holdsPassword errs on the side of passwords.
 func holdsPassword(name string) bool {
 	user, _, ok := strings.Cut(name, "@")
