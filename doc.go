@@ -25,9 +25,16 @@
 // Pinterest's refresh tokens live sixty days and are replaced at every refresh:
 // a program that keeps only the first one has to ask its user to log in again.
 // Keep them in a [Store], by [SaveToken] after a login, and use them by
-// [Config.StoredTokenSource]. There are stores for files, SQL databases and
-// Redis, each in a module of its own beside this package; [Encrypted] seals what
-// they keep. [Config.KeepAlive] renews the tokens of accounts that nobody uses.
+// [Config.StoredTokenSource]. The stores are modules of their own, beside this
+// package, but for the first:
+//
+//	NewMemoryStore  tests
+//	filestore       a command or an app on one machine
+//	sqlstore        an app with a database: PostgreSQL, MySQL, MariaDB, SQLite
+//	redisstore      who runs Redis as a database, with appendonly yes
+//
+// [Encrypted] seals what they keep. [Config.KeepAlive] renews the tokens of
+// accounts that nobody uses. Package storetest checks a store of your own.
 //
 // A program that keeps tokens its own way sets [Config.OnRefresh] to a function
 // that saves the token, by [MarshalToken], which keeps what json.Marshal loses.
