@@ -87,7 +87,10 @@ type keepalive struct {
 	json          bool
 
 	pass func(ctx context.Context, opts *pinterest.KeepAliveOptions) iter.Seq2[string, error] // as Config.KeepAlive has it
-	idle func() string                                                                        // what to say of a pass that had nothing to do; nil: no more than that
+
+	// idle says more of a pass that had nothing to do; it may be nil.
+	idle func() string
+
 	out  io.Writer
 	told io.Writer // all that is not data
 }
