@@ -226,16 +226,16 @@ func (c *Config) foreign(t *oauth2.Token) error {
 	return misconfigured(fmt.Sprintf("the token belongs to Pinterest's %s environment and Endpoint is %s's: use the endpoint that issued it", environment(t), c.environment()))
 }
 
-// check returns what keeps c from sending any token request.
-func (c *Config) check() error {
+// check returns the URL of the token endpoint, or what keeps c from sending it
+// any request.
+func (c *Config) check() (*url.URL, error) {
 	if c.ClientID == "" {
-		return misconfigured("ClientID is empty: set it to the app id that Pinterest's developer page shows")
+		return nil, misconfigured("ClientID is empty: set it to the app id that Pinterest's developer page shows")
 	}
 	if c.ClientSecret == "" {
-		return misconfigured("ClientSecret is empty: set it to the app secret key that Pinterest's developer page shows")
+		return nil, misconfigured("ClientSecret is empty: set it to the app secret key that Pinterest's developer page shows")
 	}
-	_, err := c.tokenURL()
-	return err
+	return c.tokenURL()
 }
 
 // tokenURL returns the URL of the token endpoint, if a secret may travel there.

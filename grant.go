@@ -93,7 +93,7 @@ func harmless(op string, err *Error) bool {
 
 // attempt sends one token request and reads the answer.
 func (c *Config) attempt(ctx context.Context, op string, v url.Values) (map[string]any, *Error) {
-	to, err := c.tokenURL()
+	to, err := c.check()
 	if err != nil {
 		return nil, &Error{Op: op, Err: err}
 	}
@@ -117,9 +117,6 @@ func (c *Config) attempt(ctx context.Context, op string, v url.Values) (map[stri
 // newRequest returns a POST of v to one of the endpoints that know the app by
 // HTTP Basic, the only scheme that Pinterest documents.
 func (c *Config) newRequest(ctx context.Context, op string, to *url.URL, v url.Values) (*http.Request, *Error) {
-	if err := c.check(); err != nil {
-		return nil, &Error{Op: op, Err: err}
-	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.String(), strings.NewReader(v.Encode()))
 	if err != nil {
 		return nil, &Error{Op: op, Err: err}

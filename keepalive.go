@@ -45,7 +45,7 @@ func (c *Config) KeepAlive(ctx context.Context, s Store, opts *KeepAliveOptions)
 			yield("", err)
 			return
 		}
-		if err := c.check(); err != nil {
+		if _, err := c.check(); err != nil {
 			yield("", &Error{Op: opRefresh, Err: err})
 			return
 		}

@@ -18,8 +18,9 @@ const (
 const reuseDelta = 10 * time.Second
 
 // A lease is a token and what a source has to know of it at every request. It
-// is fresh, then stale (still good, but due for renewal), then expired. The times are of the wall clock, in Unix nanoseconds: a
-// laptop that slept must not send an expired token.
+// is fresh, then stale (still good, but due for renewal), then expired. The
+// times are of the wall clock, in Unix nanoseconds: a laptop that slept must not
+// send an expired token.
 type lease struct {
 	token          *oauth2.Token // as it is handed out while it is fresh
 	end            time.Time     // its true expiry

@@ -35,7 +35,7 @@ func (c *Config) Revoke(ctx context.Context, t *oauth2.Token) error {
 }
 
 func (c *Config) revoke(ctx context.Context, token, hint string) error {
-	to, err := c.tokenURL()
+	to, err := c.check()
 	if err != nil {
 		return &Error{Op: opRevoke, Err: err}
 	}

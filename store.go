@@ -18,10 +18,10 @@ import (
 //
 // A Store is safe for use by many goroutines at once.
 //
-// A key is any non-empty string of bytes, up to 1,024 of them at least, and a value any
-// bytes, 1 MiB of them at least. Keys that differ in a single byte, be it the
-// case of a letter or a space at the end, are different keys. An empty key is
-// an error that says so.
+// A key is any non-empty string of bytes, up to 1,024 of them at least, and a
+// value any bytes, 1 MiB of them at least. Keys that differ in a single byte, be
+// it the case of a letter or a space at the end, are different keys. An empty
+// key is an error that says so.
 //
 // Slices belong to whoever receives them: callers may do as they like with what
 // they were handed, f with old included, and a store that wants to hold on to

@@ -88,6 +88,9 @@ const (
 	saving                 // the token is new and still has to be saved
 )
 
+// is401 reports whether an API's 401 is the reason.
+func (r reason) is401() bool { return r == rejected || r == unseen }
+
 var closed = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
 // errAbandoned is what waiters get when OnRefresh, or the HTTP client, ended
@@ -184,7 +187,7 @@ func (s *TokenSource) renewed(ctx context.Context, old *lease, why reason) (*lea
 			return nil, s.left(ctx.Err())
 		}
 		switch {
-		case f.held == errPatient && why != rejected && why != unseen: // a reason for others not to renew
+		case f.held == errPatient && !why.is401(): // a reason for others not to renew
 		case f.err != nil:
 			return nil, f.err
 		case f.renewed || f.lease != old && f.lease.good():
@@ -217,7 +220,7 @@ func (s *TokenSource) join(old *lease, why reason) *flight {
 	case why == saving:
 	case s.holdsBack(now) || final(s.err):
 		held = s.err
-	case (why == rejected || why == unseen) && now.Before(s.patientUntil):
+	case why.is401() && now.Before(s.patientUntil):
 		held = errPatient
 	}
 	if held != nil && !s.canLook(held) {
@@ -365,7 +368,7 @@ func (s *TokenSource) settle(f *flight) (hold time.Duration) {
 	if f.unsaved != nil {
 		s.err = s.withheld(f.unsaved.err)
 	}
-	if (f.why == rejected || f.why == unseen) && f.renewed {
+	if f.why.is401() && f.renewed {
 		f.lease.unproven.Store(f.why == unseen)
 		s.futile++
 		s.patientUntil = time.Now().Add(backoff(s.futile, time.Minute, 5*time.Minute))
