@@ -1,0 +1,66 @@
+package wire
+
+import (
+	"errors"
+	"math"
+	"net/http"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// RetryAfter returns how long the server asks to wait: what Retry-After says
+// or, as Pinterest often leaves that out of a 429, x-ratelimit-reset. Each may
+// be seconds, also with parameters or as a list, a date, or a Unix time. Times
+// are taken against the answer's own Date, whatever the local clock shows.
+// What cannot be meant, such as more than 30 days, is zero.
+func RetryAfter(resp *http.Response) time.Duration {
+	const most = 30 * 24 * time.Hour
+	names := []string{"Retry-After"}
+	if resp.StatusCode == http.StatusTooManyRequests {
+		names = append(names, "X-Ratelimit-Reset")
+	}
+	now, err := http.ParseTime(resp.Header.Get("Date"))
+	if err != nil {
+		now = time.Now()
+	}
+	for _, name := range names {
+		value := resp.Header.Get(name)
+		var wait time.Duration
+		if t, err := http.ParseTime(value); err == nil {
+			wait = t.Sub(now)
+		} else if i := strings.IndexAny(value, ",;"); i >= 0 {
+			value = value[:i]
+		}
+		switch n, _ := Number(value); {
+		case n > 0 && n <= most.Seconds():
+			wait = time.Duration(n * float64(time.Second))
+		case n > most.Seconds() && n < math.MaxInt32:
+			wait = time.Unix(int64(n), 0).Sub(now)
+		}
+		if wait > 0 && wait <= most {
+			return wait
+		}
+	}
+	return 0
+}
+
+// Number reads a JSON number, also one in a string, or any of Go's own: a
+// token's Extra fields may come from anywhere.
+func Number(v any) (float64, bool) {
+	switch v := reflect.ValueOf(v); {
+	case !v.IsValid():
+		return 0, false
+	case v.CanInt():
+		return float64(v.Int()), true
+	case v.CanUint():
+		return float64(v.Uint()), true
+	case v.CanFloat():
+		return v.Float(), !math.IsNaN(v.Float())
+	case v.Kind() == reflect.String:
+		f, err := strconv.ParseFloat(strings.TrimSpace(v.String()), 64)
+		return f, !math.IsNaN(f) && (err == nil || errors.Is(err, strconv.ErrRange))
+	}
+	return 0, false
+}
