@@ -1,0 +1,6 @@
+//go:build !race
+
+package renew
+
+// How many events make a sequence.
+const everyDay, anyDay = 8, 4
