@@ -1,6 +1,7 @@
 package pinterest_test
 
 import (
+	"crypto/rand"
 	"maps"
 	"net/http"
 	"runtime"
@@ -133,6 +134,55 @@ func BenchmarkToken(b *testing.B) {
 	}
 	b.Run("serial", func(b *testing.B) { race(b, false, contenders...) })
 	b.Run("parallel", func(b *testing.B) { race(b, true, contenders...) })
+}
+
+// BenchmarkClient compares asking Accounts for a client at every request with
+// keeping it.
+func BenchmarkClient(b *testing.B) {
+	accounts := &pinterest.Accounts{Config: testConfig(), Store: pinterest.NewMemoryStore()}
+	kept := accounts.Client("alice")
+	var client *http.Client
+	race(b, false,
+		contender{"asked-for", func(n int) {
+			for range n {
+				client = accounts.Client("alice")
+			}
+		}},
+		contender{"kept", func(n int) {
+			for range n {
+				client = kept
+			}
+		}})
+	runtime.KeepAlive(client)
+}
+
+// BenchmarkSourceSize reports what an idle source costs, its token included,
+// beside one of x/oauth2.
+func BenchmarkSourceSize(b *testing.B) {
+	const many = 100_000
+	conf, theirs := testConfig(), new(oauth2.Config)
+	size := func(source func(*oauth2.Token) oauth2.TokenSource) float64 {
+		var before, after runtime.MemStats
+		sources := make([]oauth2.TokenSource, many)
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		for i := range sources {
+			id := rand.Text()
+			sources[i] = source(&oauth2.Token{AccessToken: "pina_" + id, RefreshToken: "pinr." + id, Expiry: time.Now().Add(time.Hour)})
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		runtime.KeepAlive(sources)
+		return float64(after.HeapAlloc-before.HeapAlloc) / many
+	}
+	var ours, other float64
+	for b.Loop() {
+		ours = size(func(t *oauth2.Token) oauth2.TokenSource { return conf.TokenSource(b.Context(), t) })
+		other = size(func(t *oauth2.Token) oauth2.TokenSource { return theirs.TokenSource(b.Context(), t) })
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(ours, "bytes")
+	b.ReportMetric(other, "x/oauth2-bytes")
 }
 
 // BenchmarkExpired lets a thousand goroutines meet an expired token.

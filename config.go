@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/oauth2"
 )
@@ -46,10 +48,11 @@ type Config struct {
 
 	// RefreshAhead is how long before its expiry an access token is renewed,
 	// in the background, while it is still handed out. Zero means a tenth of
-	// the token's life, negative only once it has expired: programs that run
-	// for a moment need that, lest they end in the middle of a renewal. More
-	// than half of the token's life counts as half. The life of a token that
-	// does not say it (ExpiresIn) is what was left when its source was made.
+	// the token's life, if the refresh token that comes of it is kept: by
+	// Accounts or OnRefresh, or because there is none. Negative, and zero
+	// otherwise, means only once it has expired. More than half of the token's
+	// life counts as half. The life of a token that does not say it (ExpiresIn)
+	// is what was left when its source was made.
 	RefreshAhead time.Duration
 
 	// OnRefresh, if set, is told of every token that a source renewed before
@@ -59,9 +62,10 @@ type Config struct {
 	//
 	// If OnRefresh fails, the new token is used all the same, OnRefresh is
 	// called again with it until it succeeds, and until then the source sends
-	// no further renewal. Calls of one source never overlap. The context
-	// carries the values of the source's, and a deadline of half a minute. The
-	// token of Exchange is not a renewed one: keep that yourself.
+	// no further renewal. Of a token that Accounts keep it is told once, after
+	// it is saved, and its failure is logged. Calls of one source never overlap.
+	// The context carries the values of the source's, and a deadline of half a
+	// minute. The token of Exchange is not a renewed one: keep that yourself.
 	OnRefresh func(ctx context.Context, t *oauth2.Token) error
 
 	// Logger is told of renewals and of what went wrong with them, never with
@@ -98,9 +102,10 @@ func (c *Config) Exchange(ctx context.Context, code string, opts ...oauth2.AuthC
 	for k, vs := range optionValues(opts) {
 		v[k] = vs
 	}
+	if err := checkWord("the authorization code", v.Get("code"), "pass the code parameter of the redirect, and look for its error parameter first"); err != nil {
+		return nil, &Error{Op: opExchange, Err: err}
+	}
 	switch {
-	case strings.TrimSpace(v.Get("code")) == "":
-		return nil, &Error{Op: opExchange, Err: errors.New("the authorization code is empty: pass the code parameter of the redirect, and look for its error parameter first")}
 	case v.Get("redirect_uri") == "":
 		return nil, &Error{Op: opExchange, Err: misconfigured("RedirectURL is empty: set it to the one the code was asked for with")}
 	}
@@ -124,8 +129,9 @@ func optionValues(opts []oauth2.AuthCodeOption) url.Values {
 }
 
 // TokenSource returns a source of tokens that begins with t and renews it by
-// its refresh token. The source holds the renewed tokens in memory; use
-// OnRefresh to save them.
+// its refresh token. The source holds the renewed tokens in memory: they are
+// handed to whoever asks, and OnRefresh is told of them. An app with users works
+// with [Accounts] instead, which keep them in a store.
 //
 // T may be as x/oauth2 left it, may hold nothing but a refresh token, and may
 // have no expiry, in which case it is used as it is. It is not modified.
@@ -133,25 +139,25 @@ func optionValues(opts []oauth2.AuthCodeOption) url.Values {
 // The context carries the HTTP client under [oauth2.HTTPClient]. It bounds how
 // long Token waits, but not a renewal, which always runs to its end.
 func (c *Config) TokenSource(ctx context.Context, t *oauth2.Token) *TokenSource {
-	s := c.newSource(ctx, opRefresh)
 	if t != nil {
-		s.current.Store(c.newLease(known(t)))
+		t = known(t)
 	}
-	return s
+	return newSource(origin{conf: c, ctx: orBackground(ctx), op: opRefresh}, t)
 }
 
 // ClientCredentials returns a source of tokens that act for the app's own
 // account: nobody logs in, and there is no refresh token. Nothing is sent
 // before the first token is asked for. Scopes must not be empty.
 func (c *Config) ClientCredentials(ctx context.Context) *TokenSource {
-	return c.newSource(ctx, opClientCredentials)
+	return newSource(origin{conf: c, ctx: orBackground(ctx), op: opClientCredentials}, nil)
 }
 
-func (c *Config) newSource(ctx context.Context, op string) *TokenSource {
-	if ctx == nil { // which x/oauth2 takes, too
-		ctx = context.Background()
+// orBackground stands for a nil context, which x/oauth2 takes, too.
+func orBackground(ctx context.Context) context.Context {
+	if ctx == nil {
+		return context.Background()
 	}
-	return &TokenSource{conf: c, ctx: ctx, op: op, host: c.host()}
+	return ctx
 }
 
 // host returns the host of the token endpoint, with its port if it names one.
@@ -203,44 +209,70 @@ func (c *Config) endpoint() oauth2.Endpoint {
 	return c.Endpoint
 }
 
-// environment names the one of Pinterest's two environments that c speaks
-// to, and is empty for any other server.
-func (c *Config) environment() string {
-	switch c.endpoint().TokenURL {
-	case Endpoint.TokenURL:
-		return "production"
-	case SandboxEndpoint.TokenURL:
-		return "sandbox"
+func (c *Config) tokenEndpoint() string {
+	if c.Endpoint == (oauth2.Endpoint{}) {
+		return Endpoint.TokenURL
 	}
-	return ""
+	return c.Endpoint.TokenURL
 }
 
-// issued reports whether t can be of the environment that c speaks to.
+// issued reports whether t can be of the server that c speaks to.
 func (c *Config) issued(t *oauth2.Token) bool {
-	from, to := environment(t), c.environment()
-	return from == "" || to == "" || from == to
+	from := extraText(t, extraIssuer)
+	return from == "" || sameHost(from, c.host())
 }
 
 // foreign is the error of a token that c did not issue.
 func (c *Config) foreign(t *oauth2.Token) error {
-	return misconfigured(fmt.Sprintf("the token belongs to Pinterest's %s environment and Endpoint is %s's: use the endpoint that issued it", environment(t), c.environment()))
+	return misconfigured(fmt.Sprintf("the token was issued by %q and Endpoint is that of %q: use the endpoint that issued it", extraText(t, extraIssuer), c.host()))
 }
 
 // check returns the URL of the token endpoint, or what keeps c from sending it
 // any request.
 func (c *Config) check() (*url.URL, error) {
-	if c.ClientID == "" {
-		return nil, misconfigured("ClientID is empty: set it to the app id that Pinterest's developer page shows")
+	const shown = " that Pinterest's developer page shows"
+	if err := checkWord("ClientID", c.ClientID, "set it to the app id"+shown); err != nil {
+		return nil, misconfigured(err.Error())
 	}
-	if c.ClientSecret == "" {
-		return nil, misconfigured("ClientSecret is empty: set it to the app secret key that Pinterest's developer page shows")
+	if err := checkWord("ClientSecret", c.ClientSecret, "set it to the app secret key"+shown); err != nil {
+		return nil, misconfigured(err.Error())
 	}
 	return c.tokenURL()
 }
 
+// checkWord finds fault with an id, a secret, a code, a token or a key: it must
+// not be empty and must hold no white space and no control character. These
+// come with a value that was read from a file or pasted.
+func checkWord(name, s, hint string) error {
+	if hint != "" {
+		hint = ": " + hint
+	}
+	i := strings.IndexFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) })
+	switch {
+	case strings.TrimSpace(s) == "" && s != "":
+		return errors.New(name + " is blank" + hint)
+	case s == "":
+		return errors.New(name + " is empty" + hint)
+	case i < 0:
+		return nil
+	}
+	where := "holds"
+	if i == 0 {
+		where = "begins with"
+	} else if strings.TrimRightFunc(s[i:], func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) == "" {
+		where = "ends in"
+	}
+	what := map[byte]string{' ': "a space", '\n': "a line break", '\r': "a carriage return", '\t': "a tab"}[s[i]]
+	if what == "" {
+		r, _ := utf8.DecodeRuneInString(s[i:])
+		what = fmt.Sprintf("the character %U", r)
+	}
+	return fmt.Errorf("%s %s %s%s", name, where, what, hint)
+}
+
 // tokenURL returns the URL of the token endpoint, if a secret may travel there.
 func (c *Config) tokenURL() (*url.URL, error) {
-	u, err := url.Parse(c.endpoint().TokenURL)
+	u, err := url.Parse(c.tokenEndpoint())
 	if err != nil || u.Hostname() == "" {
 		return nil, misconfigured("Endpoint.TokenURL is not an absolute URL: leave Endpoint zero for Pinterest's own")
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -247,7 +248,7 @@ func TestBadInputIsRefusedBeforeAnyTraffic(t *testing.T) {
 		},
 		"a blank code": {
 			do:      exchange(" "),
-			message: "pinterest: exchange: the authorization code is empty: pass the code parameter of the redirect, and look for its error parameter first",
+			message: "pinterest: exchange: the authorization code is blank: pass the code parameter of the redirect, and look for its error parameter first",
 		},
 		"a token URL with a password": {
 			change:  func(c *pinterest.Config) { c.Endpoint.TokenURL = "https://me:secret@api.pinterest.com/v5/oauth/token" },
@@ -263,13 +264,13 @@ func TestBadInputIsRefusedBeforeAnyTraffic(t *testing.T) {
 		},
 		"revoking a token of the other environment": {
 			do: func(ctx context.Context, c *pinterest.Config) error {
-				tok, err := pinterest.UnmarshalToken([]byte(`{"version":1,"refresh_token":"pinr.x","environment":"sandbox"}`))
+				tok, err := pinterest.UnmarshalToken([]byte(`{"version":1,"refresh_token":"pinr.x","issuer":"api-sandbox.pinterest.com"}`))
 				if err != nil {
 					return err
 				}
 				return c.Revoke(ctx, tok)
 			},
-			message: "pinterest: revoke: the token belongs to Pinterest's sandbox environment and Endpoint is production's: use the endpoint that issued it",
+			message: "pinterest: revoke: the token was issued by \"api-sandbox.pinterest.com\" and Endpoint is that of \"api.pinterest.com\": use the endpoint that issued it",
 			is:      pinterest.ErrClientRejected,
 		},
 		"a conversion token by another server's source": {
@@ -314,13 +315,13 @@ func TestBadInputIsRefusedBeforeAnyTraffic(t *testing.T) {
 		},
 		"a token of the other environment": {
 			do: func(ctx context.Context, c *pinterest.Config) error {
-				tok, err := pinterest.UnmarshalToken([]byte(`{"version":1,"refresh_token":"pinr.x","environment":"sandbox"}`))
+				tok, err := pinterest.UnmarshalToken([]byte(`{"version":1,"refresh_token":"pinr.x","issuer":"api-sandbox.pinterest.com"}`))
 				if err != nil {
 					return err
 				}
 				return firstToken(tok)(ctx, c)
 			},
-			message: "pinterest: refresh: the token belongs to Pinterest's sandbox environment and Endpoint is production's: use the endpoint that issued it",
+			message: "pinterest: refresh: the token was issued by \"api-sandbox.pinterest.com\" and Endpoint is that of \"api.pinterest.com\": use the endpoint that issued it",
 			is:      pinterest.ErrClientRejected,
 		},
 		"nothing to revoke": {
@@ -483,12 +484,13 @@ func TestNoFormatOfAConfigHoldsItsSecret(t *testing.T) {
 
 func TestNoFormatOfASourceOrStoreHoldsASecret(t *testing.T) {
 	conf, mem := testConfig(), pinterest.NewMemoryStore()
-	require.NoError(t, pinterest.SaveToken(t.Context(), mem, "account", &oauth2.Token{AccessToken: "pina_live", RefreshToken: "pinr.live"}))
-	src := conf.StoredTokenSource(t.Context(), mem, "account")
+	require.NoError(t, save(t, mem, "account", &oauth2.Token{AccessToken: "pina_live", RefreshToken: "pinr.live"}))
+	accounts := &pinterest.Accounts{Config: conf, Store: mem}
+	src := accounts.Source("account")
 	_, err := src.Token()
 	require.NoError(t, err)
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
-		for _, v := range []any{src, mem, pinterest.Encrypted(mem, newAEAD(t, false)), &pinterest.Transport{Source: src}, pinterest.NewClient(t.Context(), src)} {
+		for _, v := range []any{src, mem, pinterest.Encrypted(mem, newAEAD(t, false)), &pinterest.Transport{Source: src}, pinterest.NewClient(t.Context(), src), accounts.Client("account")} {
 			said := fmt.Sprintf(verb, v)
 			for _, secret := range []string{conf.ClientSecret, "pina_live", "pinr.live"} {
 				assert.NotContains(t, said, secret)
@@ -521,4 +523,75 @@ func TestScopesAreThoseOfPinterestsDescription(t *testing.T) {
 		pinterest.ScopeMSOTWrite: true, pinterest.ScopePinsRead: true, pinterest.ScopePinsReadSecret: true, pinterest.ScopePinsWrite: true,
 		pinterest.ScopePinsWriteSecret: true, pinterest.ScopeUserAccountsRead: true, pinterest.ScopeUserAccountsWrite: true,
 	}, 19)
+}
+
+// RFC 6749, section 2.3.1.
+func TestBasicEscapesIDAndSecret(t *testing.T) {
+	conf := testConfig()
+	conf.ClientID, conf.ClientSecret = "id:1/2", "s+c/r%t:=é"
+	w := answering(http.StatusOK, goodAnswer)
+	_, err := conf.Exchange(w.context(t.Context()), "code")
+	require.NoError(t, err)
+	assert.Equal(t, "Basic "+base64.StdEncoding.EncodeToString([]byte("id%3A1%2F2:s%2Bc%2Fr%25t%3A%3D%C3%A9")), w.requests()[0].header.Get("Authorization"))
+}
+
+func TestRevokeGoesOnAfterARefreshTokenThatIsDead(t *testing.T) {
+	w := &wire{answer: func(r *http.Request) (*http.Response, error) {
+		form, _ := r.GetBody()
+		if body, _ := io.ReadAll(form); strings.Contains(string(body), "pinr.x") {
+			return answer(http.StatusUnauthorized, `{"code":283,"message":"Invalid"}`), nil
+		}
+		return answer(http.StatusOK, ""), nil
+	}}
+	require.NoError(t, testConfig().Revoke(w.context(t.Context()), &oauth2.Token{AccessToken: "pina_x", RefreshToken: "pinr.x"}))
+	require.Len(t, w.requests(), 2)
+	assert.Equal(t, "token=pina_x&token_type_hint=access_token", w.requests()[1].body)
+}
+
+// They come with a value that was read from a file or pasted.
+func TestWhiteSpaceInInputIsToldByName(t *testing.T) {
+	const shown = ": set it to the app id that Pinterest's developer page shows"
+	for s, what := range map[string]string{
+		"":              "ClientID is empty" + shown,
+		" \t":           "ClientID is blank" + shown,
+		"1234567\n":     "ClientID ends in a line break" + shown,
+		"1234567\r\n":   "ClientID ends in a carriage return" + shown,
+		" 1234567":      "ClientID begins with a space" + shown,
+		"123\t4567":     "ClientID holds a tab" + shown,
+		"\ufeff12":      "",
+		"12\u200928":    "ClientID holds the character U+2009" + shown,
+		"1234567\x00":   "ClientID ends in the character U+0000" + shown,
+		"1234567\u0085": "ClientID ends in the character U+0085" + shown,
+	} {
+		conf, w := testConfig(), answering(http.StatusOK, goodAnswer)
+		conf.ClientID = s
+		_, err := conf.Exchange(w.context(t.Context()), "code")
+		if what == "" {
+			continue // a byte order mark is neither white space nor a control character
+		}
+		require.EqualError(t, err, "pinterest: exchange: "+what)
+		require.ErrorIs(t, err, pinterest.ErrClientRejected)
+		assert.Empty(t, w.requests())
+	}
+	for name, c := range map[string]struct {
+		change func(*pinterest.Config)
+		do     func(context.Context, *pinterest.Config) error
+		want   string
+	}{
+		"a secret": {func(c *pinterest.Config) { c.ClientSecret += "\r\n" }, exchange("code"),
+			"pinterest: exchange: ClientSecret ends in a carriage return: set it to the app secret key that Pinterest's developer page shows"},
+		"a code": {nil, exchange("code\n"),
+			"pinterest: exchange: the authorization code ends in a line break: pass the code parameter of the redirect, and look for its error parameter first"},
+		"a refresh token": {nil, firstToken(&oauth2.Token{RefreshToken: "pinr.x\n"}), "pinterest: refresh: the refresh token ends in a line break"},
+		"a token to revoke": {nil, func(ctx context.Context, c *pinterest.Config) error {
+			return c.Revoke(ctx, &oauth2.Token{AccessToken: "pina x"})
+		}, "pinterest: revoke: the access token holds a space"},
+	} {
+		conf, w := testConfig(), answering(http.StatusOK, goodAnswer)
+		if c.change != nil {
+			c.change(conf)
+		}
+		require.EqualError(t, c.do(w.context(t.Context()), conf), c.want, name)
+		assert.Empty(t, w.requests(), name)
+	}
 }

@@ -3,17 +3,18 @@ package pinterest
 import (
 	"context"
 	"errors"
-	"net/http"
 	"net/url"
 
 	"golang.org/x/oauth2"
+
+	"github.com/go-pinterest/pinterest/internal/wire"
 )
 
 // ConversionToken returns a long-lived token that can do nothing but send
 // conversions (POST /oauth/conversion_token of Pinterest's description). It
 // has no expiry and no refresh token. The tokens of src must be a user's with the
-// scope [ScopeAdsWrite], not those of client credentials; a [*TokenSource] among them is renewed if Pinterest answers
-// 401.
+// scope [ScopeAdsWrite], not those of client credentials; those of a
+// [*TokenSource] are renewed if Pinterest answers 401.
 func (c *Config) ConversionToken(ctx context.Context, src oauth2.TokenSource) (*oauth2.Token, error) {
 	fail := func(err error) (*oauth2.Token, error) { return nil, &Error{Op: opConversionToken, Err: err} }
 	to, err := c.tokenURL()
@@ -25,7 +26,7 @@ func (c *Config) ConversionToken(ctx context.Context, src oauth2.TokenSource) (*
 	switch {
 	case src == nil || isOurs && ours == nil:
 		return fail(errors.New("the token source is nil: pass one whose tokens have the scope " + ScopeAdsWrite))
-	case isOurs && ours.conf != nil && ours.host != to.Host:
+	case isOurs && ours.origin.conf != nil && ours.origin.conf.host() != to.Host:
 		return fail(misconfigured("the token source is another server's: use the Config that made it"))
 	case isOurs:
 		token, err = ours.TokenContext(ctx)
@@ -41,23 +42,17 @@ func (c *Config) ConversionToken(ctx context.Context, src oauth2.TokenSource) (*
 	if !c.issued(token) {
 		return fail(c.foreign(token))
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.ResolveReference(&url.URL{Path: "conversion_token"}).String(), nil)
-	if err != nil {
-		return fail(err)
-	}
-	req.Header.Set("Accept", "application/json")
-	secrets := newRedactor(token.AccessToken, token.RefreshToken)
+	r := wire.Request{Secrets: []string{token.AccessToken, token.RefreshToken}}
 	if isOurs {
-		secrets.also = func() []string { return ours.current.Load().secrets().secrets } // renewed because of a 401
-		req = req.WithContext(context.WithValue(ctx, oauth2.HTTPClient, NewClient(ctx, ours)))
+		ctx = context.WithValue(ctx, oauth2.HTTPClient, NewClient(ctx, ours)) // which renews the token at a 401
 	} else {
-		token.SetAuthHeader(req)
+		r.Authorization = token.Type() + " " + token.AccessToken
 	}
-	answer, refused := c.send(opConversionToken, req, secrets)
+	a, refused := c.post(ctx, opConversionToken, to.ResolveReference(&url.URL{Path: "conversion_token"}), r)
 	if refused != nil {
 		return nil, refused
 	}
 	t := &oauth2.Token{TokenType: "Bearer"} // the answer's "conversion" is no scheme: the API takes it as a bearer token
-	t.AccessToken, _ = answer["access_token"].(string)
-	return t.WithExtra(answer), nil
+	t.AccessToken, _ = a.Fields["access_token"].(string)
+	return t.WithExtra(a.Fields), nil
 }

@@ -1,12 +1,14 @@
 package pinterest
 
 import (
+	"bytes"
 	"context"
 	"crypto/cipher"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"iter"
+	"time"
 )
 
 // sealVersion begins what Encrypted writes.
@@ -14,109 +16,117 @@ const sealVersion = "pinterest1:"
 
 // Encrypted returns a store that keeps its values in s sealed by aead, each
 // bound to its key: a record that somebody moved to another key, or wrote
-// without the AEAD's key, is an error. Keys are kept in the clear.
+// without the AEAD's key, cannot be opened. Keys are kept in the clear.
 //
 // Use a cipher whose random nonces cannot collide in practice, such as
-// [cipher.NewGCMWithRandomNonce] of AES or XChaCha20-Poly1305. To change the
-// AEAD's key, or to begin sealing what was kept in the clear, stop every process
-// that renews tokens of s, lest one is renewed in between; then load each token by
-// the old store and save it by the new one, over the same s. SaveToken replaces a
-// record that cannot be opened; a source leaves it untouched.
-func Encrypted(s Store, aead cipher.AEAD) Store {
-	return &encryptedStore{s, aead}
+// [cipher.NewGCMWithRandomNonce] of AES or XChaCha20-Poly1305.
+//
+// To change the AEAD's key, name the former one behind the new one, in every
+// process: what it sealed is opened, and sealed by the new one when it is next
+// saved. First have every process name both keys, the new one last; a process
+// that does not know the new key could not open what others save.
+//
+// A record that cannot be opened, as it was sealed by another key or for another
+// account, is damaged, or was kept in the clear, is never handed on. In its place
+// Load, Update and Each give one that [UnmarshalToken] reads as an error that says
+// so. [Accounts.Save] replaces it; nothing else does.
+func Encrypted(s Store, aead cipher.AEAD, former ...cipher.AEAD) Store {
+	return &encryptedStore{s, append([]cipher.AEAD{aead}, former...)}
 }
 
 type encryptedStore struct {
 	store Store
-	aead  cipher.AEAD
+	aeads []cipher.AEAD // the first seals
 }
 
 // Format implements [fmt.Formatter]: it shows neither value nor key, whatever the verb.
 func (e *encryptedStore) Format(f fmt.State, _ rune) { fmt.Fprint(f, "pinterest.Encrypted(…)") }
 
 func (e *encryptedStore) Load(ctx context.Context, key string) ([]byte, error) {
-	if err := e.check(key); err != nil {
+	if err := e.check(); err != nil {
 		return nil, err
 	}
 	sealed, err := e.store.Load(ctx, key)
 	if err != nil {
 		return nil, err
 	}
-	return e.open(key, sealed)
+	value, _ := e.open(key, sealed)
+	return value, nil
 }
 
-func (e *encryptedStore) Update(ctx context.Context, key string, f func(ctx context.Context, old []byte) ([]byte, error)) error {
-	if err := e.check(key); err != nil {
+func (e *encryptedStore) Update(ctx context.Context, key string, f func(ctx context.Context, old []byte) ([]byte, time.Time, error)) error {
+	if err := e.check(); err != nil {
 		return err
 	}
-	return e.store.Update(ctx, key, func(ctx context.Context, sealed []byte) ([]byte, error) {
-		var old []byte
-		if sealed != nil {
-			var err error
-			if old, err = e.open(key, sealed); err != nil {
-				return nil, err
-			}
+	return e.store.Update(ctx, key, func(ctx context.Context, sealed []byte) ([]byte, time.Time, error) {
+		if sealed == nil {
+			value, due, err := f(ctx, nil)
+			return e.seal(key, value), due, err
 		}
-		value, err := f(ctx, old)
-		if err != nil {
-			return nil, err
+		old, opened := e.open(key, sealed)
+		value, due, err := f(ctx, bytes.Clone(old))
+		if err == nil && !opened && bytes.Equal(value, old) {
+			err = errors.New("pinterest: the record cannot be opened, and what stands in for it must not replace it")
 		}
-		return e.seal(key, value), nil
+		return e.seal(key, value), due, err
 	})
 }
 
-// replace seals value over whatever is kept under key, even if that cannot be
-// opened: a new login must not fail over an old record.
-func (e *encryptedStore) replace(ctx context.Context, key string, value []byte) error {
-	if err := e.check(key); err != nil {
-		return err
-	}
-	return e.store.Update(ctx, key, func(context.Context, []byte) ([]byte, error) { return e.seal(key, value), nil })
-}
-
 func (e *encryptedStore) Delete(ctx context.Context, key string) error {
-	if err := e.check(key); err != nil {
+	if err := e.check(); err != nil {
 		return err
 	}
 	return e.store.Delete(ctx, key)
 }
 
-func (e *encryptedStore) Keys(ctx context.Context) iter.Seq2[string, error] {
-	if err := e.check("any"); err != nil {
-		return func(yield func(string, error) bool) { yield("", err) }
+func (e *encryptedStore) Each(ctx context.Context, before time.Time, f func(key string, value []byte) error) error {
+	if err := e.check(); err != nil {
+		return err
 	}
-	return e.store.Keys(ctx)
+	return e.store.Each(ctx, before, func(key string, sealed []byte) error {
+		value, _ := e.open(key, sealed)
+		return f(key, value)
+	})
 }
 
-func (e *encryptedStore) check(key string) error {
-	if e.aead == nil {
-		return errors.New("pinterest: Encrypted has no cipher.AEAD")
+func (e *encryptedStore) check() error {
+	if e.store == nil {
+		return errors.New("pinterest: Encrypted has no Store")
 	}
-	return checkPlace(e.store, key)
+	for _, aead := range e.aeads {
+		if aead == nil {
+			return errors.New("pinterest: Encrypted has a cipher.AEAD that is nil")
+		}
+	}
+	return nil
 }
 
 func (e *encryptedStore) seal(key string, value []byte) []byte {
-	nonce := make([]byte, e.aead.NonceSize())
+	aead := e.aeads[0]
+	nonce := make([]byte, aead.NonceSize())
 	rand.Read(nonce) // never fails
 	sealed := append([]byte(sealVersion), nonce...)
-	return e.aead.Seal(sealed, nonce, value, []byte(sealVersion+key))
+	return aead.Seal(sealed, nonce, value, []byte(sealVersion+key))
 }
 
-func (e *encryptedStore) open(key string, sealed []byte) ([]byte, error) {
-	from := len(sealVersion) + e.aead.NonceSize()
-	if len(sealed) < from || string(sealed[:len(sealVersion)]) != sealVersion {
-		return nil, unopenable("the record under key %q is not one that Encrypted wrote: if it was kept in the clear, load it without Encrypted and save it again", key)
+// open returns what was sealed, or what stands in for it.
+func (e *encryptedStore) open(key string, sealed []byte) (value []byte, opened bool) {
+	box, ours := bytes.CutPrefix(sealed, []byte(sealVersion))
+	if !ours {
+		return standIn("it is not one that Encrypted wrote: if it was kept in the clear, load it without Encrypted and save it again"), false
 	}
-	value, err := e.aead.Open([]byte{}, sealed[len(sealVersion):from], sealed[from:], []byte(sealVersion+key))
-	if err != nil {
-		return nil, unopenable("the record under key %q cannot be opened: it was sealed by another encryption key, for another record, or is damaged", key)
+	for _, aead := range e.aeads {
+		if n := aead.NonceSize(); len(box) >= n {
+			if value, err := aead.Open([]byte{}, box[:n], box[n:], []byte(sealVersion+key)); err == nil {
+				return value, true
+			}
+		}
 	}
-	return value, nil
+	return standIn("it cannot be opened: it was sealed by another encryption key, for another account, or is damaged"), false
 }
 
-// A sealError is a record that cannot be opened, today or later.
-type sealError struct{ message string }
-
-func unopenable(format string, args ...any) error { return &sealError{fmt.Sprintf(format, args...)} }
-
-func (e *sealError) Error() string { return "pinterest: " + e.message }
+// standIn is a record that UnmarshalToken reads as an error.
+func standIn(why string) []byte {
+	data, _ := json.Marshal(map[string]any{"version": recordVersion, unreadable: why})
+	return data
+}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/oauth2"
+
+	"github.com/go-pinterest/pinterest/internal/wire"
 )
 
 // The two decisions a caller takes on an error are tested with [errors.Is].
@@ -168,6 +170,22 @@ var rfcWords = []string{
 }
 
 func isRFCWord(s string) bool { return slices.Contains(rfcWords, s) }
+
+// refusal is the error of an answer that carries no token.
+func refusal(op string, a *wire.Answer) *Error {
+	r := &oauth2.RetrieveError{Response: a.Response, Body: a.Body, ErrorCode: a.Word, ErrorDescription: a.Description, ErrorURI: a.URI}
+	if !isRFCWord(a.Word) || a.StatusCode/100 == 5 {
+		r.ErrorCode = rfcWord(op, a.StatusCode, a.Code)
+	}
+	switch {
+	case r.ErrorDescription != "":
+	case a.Message != "":
+		r.ErrorDescription = a.Message
+	case r.ErrorCode == "" || a.StatusCode/100 != 2:
+		r.ErrorDescription = a.Problem
+	}
+	return &Error{Op: op, StatusCode: a.StatusCode, Code: a.Code, Message: a.Message, RequestID: a.RequestID, RetryAfter: a.RetryAfter, Err: r}
+}
 
 // A passingError is what may be over the next time. Its cause can be anything,
 // an error of this package's for one, but is no verdict on the token.

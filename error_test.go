@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -118,7 +119,7 @@ func TestAnErrorSaysWhatIsWrongAndWhatToDo(t *testing.T) {
 	for status, want := range map[int]string{
 		302: "pinterest: exchange: 302 Found: the endpoint answered with a redirect, which a token request never follows: check Endpoint.TokenURL",
 		200: "pinterest: exchange: 200 OK: the answer is not a JSON object (6 bytes of \"application/json\")",
-		502: "pinterest: exchange: 502 Bad Gateway: the answer is not Pinterest's (6 bytes)",
+		502: "pinterest: exchange: 502 Bad Gateway: the answer is not a JSON object (6 bytes of \"application/json\")",
 	} {
 		_, err := testConfig().Exchange(answering(status, "<html>").context(t.Context()), "code")
 		assert.EqualError(t, err, want)
@@ -135,35 +136,30 @@ func TestAnErrorSaysWhatIsWrongAndWhatToDo(t *testing.T) {
 	assert.JSONEq(t, `{"status":"failure","code":1,"message":"Invalid request"}`, string(r.Body), "what of it is known")
 }
 
-func TestRetryAfterIsReadInEveryForm(t *testing.T) {
+// Package wire's tests have every form of it.
+func TestAnErrorSaysHowLongPinterestAskedToWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		slow := time.Now().Add(2 * time.Hour) // is what Pinterest's clock shows
 		for name, c := range map[string]struct {
-			header, value string
-			status        int
-			want          time.Duration
+			header http.Header
+			want   time.Duration
 		}{
-			"seconds":          {"Retry-After", "120", 429, 2 * time.Minute},
-			"a date":           {"Retry-After", time.Now().Add(90 * time.Second).UTC().Format(http.TimeFormat), 429, 90 * time.Second},
-			"a date gone by":   {"Retry-After", time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat), 429, 0},
-			"nonsense":         {"Retry-After", "soon", 429, 0},
-			"negative":         {"Retry-After", "-5", 429, 0},
-			"huge":             {"Retry-After", "99999999999999999999", 429, 0},
-			"an epoch":         {"X-Ratelimit-Reset", "1795555555", 429, 0},
-			"with a window":    {"X-Ratelimit-Reset", "7;w=60", 429, 7 * time.Second},
-			"at a fault":       {"Retry-After", "60", 503, time.Minute},
-			"the rate limit's": {"X-Ratelimit-Reset", "75", 429, 75 * time.Second},
-			"two rate limits":  {"X-Ratelimit-Reset", "75, 3600;w=3600", 429, 75 * time.Second},
-			"no limit was hit": {"X-Ratelimit-Reset", "75", 500, 0},
+			"seconds":           {http.Header{"Retry-After": {"120"}}, 2 * time.Minute},
+			"the limit's reset": {http.Header{"X-Ratelimit-Reset": {"7;w=60"}}, 7 * time.Second},
+			"a date, by Pinterest's clock": {http.Header{
+				"Retry-After": {slow.Add(90 * time.Second).UTC().Format(http.TimeFormat)}, "Date": {slow.UTC().Format(http.TimeFormat)},
+			}, 90 * time.Second},
 		} {
 			w := &wire{answer: func(*http.Request) (*http.Response, error) {
-				r := answer(c.status, "")
-				r.Header.Set(c.header, c.value)
+				r := answer(http.StatusTooManyRequests, `{"code":8,"message":"Slow down."}`)
+				maps.Copy(r.Header, c.header)
 				return r, nil
 			}}
 			_, err := testConfig().Exchange(w.context(t.Context()), "code")
 			var e *pinterest.Error
 			require.ErrorAs(t, err, &e)
 			assert.Equal(t, c.want, e.RetryAfter, name)
+			assert.EqualError(t, err, "pinterest: exchange: 429 Too Many Requests: Slow down. (code 8, retry after "+c.want.String()+")")
 		}
 	})
 }
@@ -217,7 +213,7 @@ func TestNoErrorHoldsASecretWhateverTheServerEchoes(t *testing.T) {
 		case "rfc":
 			return fmt.Sprintf(`{"error":%q,"error_description":%q,"error_uri":%q}`, values.Get("code")+values.Get("refresh_token"), form, head)
 		case "cut":
-			return `{"access_token":"` + conversion + `","refresh_token":"pinr.fresh","expires_in":25`
+			return `{"expires_in":25,"refresh_token":"pinr.fresh","access_token":"` + conversion
 		case "numbers":
 			return `{"access_token":"pina_fresh\u0007","refresh_token":"pinr.fresh"}`
 		}
@@ -290,7 +286,7 @@ func TestNoErrorHoldsASecretWhateverTheServerEchoes(t *testing.T) {
 func TestOneSecretHidesNoOther(t *testing.T) {
 	conf := testConfig()
 	basic := base64.StdEncoding.EncodeToString([]byte(conf.ClientID + ":" + conf.ClientSecret))
-	for _, code := range []string{basic[:8], "Basic " + basic[:8], basic[3:20], basic[len(basic)-8:]} {
+	for _, code := range []string{basic[:8], basic[3:20], basic[len(basic)-8:]} {
 		_, err := conf.Exchange(answering(400, `{"code":1,"message":"bad header Basic `+basic+`"}`).context(t.Context()), code)
 		require.ErrorContains(t, err, "bad header")
 		for i := 0; i+12 <= len(basic); i++ {

@@ -160,6 +160,52 @@ func ExampleError() {
 	// Output: send the user to AuthCodeURL
 }
 
+// The tokens of an app's users are kept in a store, here one in memory.
+func ExampleAccounts() {
+	server := pinteresttest.NewServer(nil)
+	defer server.Close()
+	accounts := &pinterest.Accounts{
+		Config: &pinterest.Config{
+			ClientID:     pinteresttest.DefaultAppID,
+			ClientSecret: pinteresttest.DefaultAppSecret,
+			Endpoint:     server.Endpoint(),
+		},
+		Store: pinterest.NewMemoryStore(),
+	}
+	ctx := context.Background()
+
+	// After a login, keep the token that Exchange returned.
+	if err := accounts.Save(ctx, "alice", server.Login()); err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	// Ever after, in any process that shares the store.
+	resp, err := accounts.Client("alice").Get(server.URL + "/v5/boards")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	resp.Body.Close()
+	fmt.Println(resp.Status)
+
+	// After a logout.
+	if err := accounts.Forget(ctx, "alice"); err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = accounts.Source("alice").Token()
+	fmt.Println(errors.Is(err, pinterest.ErrReauthorize))
+
+	// Before the program ends.
+	if err := accounts.Wait(ctx); err != nil {
+		fmt.Println(err)
+	}
+	// Output:
+	// 200 OK
+	// true
+}
+
 // A Transport sends the token only where it belongs, so that one client can
 // serve for the API and for the storage that Pinterest has media uploaded to.
 func ExampleTransport() {

@@ -3,14 +3,15 @@ package pinterest
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
+
+	"github.com/go-pinterest/pinterest/internal/renew"
+	"github.com/go-pinterest/pinterest/internal/wire"
 )
 
 // The grants of Pinterest's token endpoint (schema OauthAccessTokenRequest).
@@ -21,20 +22,23 @@ const (
 )
 
 const (
-	attemptTime = 30 * time.Second // for one try of a renewal
+	attemptTime = 30 * time.Second // for one request, its answer included
 	maxTries    = 4                // of one renewal
 )
 
 // refresh renews t by its refresh token.
 func (c *Config) refresh(ctx context.Context, t *oauth2.Token) (*oauth2.Token, error) {
-	if t == nil {
-		return nil, &Error{Op: opRefresh, Err: &decided{"there is no token to begin with: the user must authorize the app first", ErrReauthorize}}
+	fail := func(err error) (*oauth2.Token, error) { return nil, &Error{Op: opRefresh, Err: err} }
+	switch {
+	case t == nil:
+		return fail(&decided{"there is no token to begin with: the user must authorize the app first", ErrReauthorize})
+	case t.RefreshToken == "":
+		return fail(&decided{"the token has no refresh token to renew it by: the user must authorize the app again", ErrReauthorize})
+	case !c.issued(t):
+		return fail(c.foreign(t))
 	}
-	if t.RefreshToken == "" {
-		return nil, &Error{Op: opRefresh, Err: &decided{"the token has no refresh token to renew it by: the user must authorize the app again", ErrReauthorize}}
-	}
-	if !c.issued(t) {
-		return nil, &Error{Op: opRefresh, Err: c.foreign(t)}
+	if err := checkWord("the refresh token", t.RefreshToken, ""); err != nil {
+		return fail(err)
 	}
 	v := url.Values{"refresh_token": {t.RefreshToken}}
 	c.RefreshOn.ask(grantRefreshToken, v)
@@ -42,11 +46,12 @@ func (c *Config) refresh(ctx context.Context, t *oauth2.Token) (*oauth2.Token, e
 }
 
 // clientCredentials gets a token for the app's own account.
-func (c *Config) clientCredentials(ctx context.Context) (*oauth2.Token, error) {
-	if joinScopes(c.Scopes) == "" {
+func (c *Config) clientCredentials(ctx context.Context, scopes []string) (*oauth2.Token, error) {
+	scope := joinScopes(scopes)
+	if scope == "" {
 		return nil, &Error{Op: opClientCredentials, Err: misconfigured("Scopes is empty: client credentials need at least one scope")}
 	}
-	return c.retrieve(ctx, opClientCredentials, url.Values{"scope": {joinScopes(c.Scopes)}}, nil)
+	return c.retrieve(ctx, opClientCredentials, url.Values{"scope": {scope}}, nil)
 }
 
 // retrieve gets a token from the token endpoint, trying again where that can
@@ -64,14 +69,17 @@ func (c *Config) retrieve(ctx context.Context, op string, v url.Values, old *oau
 	}
 	for try := 1; ; try++ {
 		asked := time.Now()
-		raw, err := c.attempt(ctx, op, v)
+		answer, err := c.attempt(ctx, op, v)
 		if err == nil {
-			return c.newToken(raw, old, asked), nil
+			if scope, _ := answer.Fields[extraScope].(string); scope == "" && v.Has("scope") {
+				answer.Fields[extraScope] = v.Get("scope") // RFC 6749, section 5.1
+			}
+			return c.newToken(answer.Fields, grant, old, asked), nil
 		}
-		if try == maxTries || !harmless(op, err) || err.StatusCode == http.StatusTooManyRequests && ctx.Value(unlimited{}) != nil {
+		if try == maxTries || !harmless(op, err) {
 			return nil, err
 		}
-		wait := max(backoff(try, 250*time.Millisecond, 2*time.Second), err.RetryAfter)
+		wait := max(renew.Backoff(try, 250*time.Millisecond, 2*time.Second), err.RetryAfter)
 		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
 			return nil, err
 		}
@@ -91,50 +99,66 @@ func harmless(op string, err *Error) bool {
 	return err.Temporary()
 }
 
-// attempt sends one token request and reads the answer.
-func (c *Config) attempt(ctx context.Context, op string, v url.Values) (map[string]any, *Error) {
+// attempt sends one token request.
+func (c *Config) attempt(ctx context.Context, op string, v url.Values) (*wire.Answer, *Error) {
 	to, err := c.check()
 	if err != nil {
 		return nil, &Error{Op: op, Err: err}
 	}
 	if op != opExchange {
+		if ctx.Err() != nil {
+			return nil, &Error{Op: op, Err: &passingError{errors.New("the time for the renewal was over, or the store's lock was lost, before anything was sent")}}
+		}
 		// A request that is sent has its full time, even if the store's lock is
 		// lost meanwhile: the answer may still be saved, and is lost otherwise.
-		if err := ctx.Err(); err != nil {
-			return nil, &Error{Op: op, Err: &passingError{err}}
-		}
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), attemptTime)
-		defer cancel()
+		ctx = context.WithoutCancel(ctx)
 	}
-	req, fail := c.newRequest(ctx, op, to, v)
-	if fail != nil {
-		return nil, fail
-	}
-	return c.send(op, req, c.secrets(v))
+	return c.post(ctx, op, to, wire.Request{Form: v, Authorization: wire.Basic(c.ClientID, c.ClientSecret)})
 }
 
-// newRequest returns a POST of v to one of the endpoints that know the app by
-// HTTP Basic, the only scheme that Pinterest documents.
-func (c *Config) newRequest(ctx context.Context, op string, to *url.URL, v url.Values) (*http.Request, *Error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.String(), strings.NewReader(v.Encode()))
+// post sends r to one of Pinterest's OAuth endpoints.
+func (c *Config) post(ctx context.Context, op string, to *url.URL, r wire.Request) (*wire.Answer, *Error) {
+	ctx, cancel := context.WithTimeout(ctx, attemptTime)
+	defer cancel()
+	r.URL = to.String()
+	a, err := wire.Post(ctx, contextClient(ctx), r)
 	if err != nil {
-		return nil, &Error{Op: op, Err: err}
+		return nil, &Error{Op: op, Err: &passingError{err}}
 	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Accept", "application/json")
-	req.SetBasicAuth(basicUser(c.ClientID), basicUser(c.ClientSecret))
-	return req, nil
+	token, _ := a.Fields["access_token"].(string)
+	switch {
+	case a.StatusCode/100 == 2 && (op == opRevoke || token != "" && wire.Printable(token)):
+		return a, nil
+	case a.StatusCode/100 == 2 && a.Cut:
+		return nil, &Error{Op: op, Err: &passingError{errors.New(a.Problem)}}
+	case a.Problem == "" && token == "":
+		a.Problem = "the answer has no access_token"
+	case a.Problem == "":
+		a.Problem = "the answer's access_token has characters that no header can carry"
+	}
+	return nil, refusal(op, a)
 }
 
-// basicUser encodes one half of the Basic credentials as RFC 6749 says in
-// section 2.3.1, and as x/oauth2 does.
-func basicUser(s string) string { return url.QueryEscape(s) }
+func contextClient(ctx context.Context) *http.Client {
+	if ctx != nil {
+		if client, ok := ctx.Value(oauth2.HTTPClient).(*http.Client); ok && client != nil {
+			return client
+		}
+	}
+	return http.DefaultClient
+}
 
-// backoff returns how long to wait after the nth failure: about first, doubled
-// each time up to about most, with a jitter of a quarter either way.
-func backoff(n int, first, most time.Duration) time.Duration {
-	d := first << min(n-1, 20)
-	d = min(d, most)
-	return d*3/4 + rand.N(d/2+1)
+// pause waits for d or for ctx.
+func pause(ctx context.Context, d time.Duration) error {
+	if err := ctx.Err(); err != nil || d <= 0 {
+		return err
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }

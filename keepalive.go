@@ -3,21 +3,24 @@ package pinterest
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"iter"
 	"math/rand/v2"
 	"net/http"
 	"sync"
 	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/go-pinterest/pinterest/internal/renew"
 )
 
-// KeepAliveOptions are the options of [Config.KeepAlive].
+// KeepAliveOptions are the options of [Accounts.KeepAlive].
 type KeepAliveOptions struct {
 	Within   time.Duration // renew what has less than this to live; zero: two weeks
 	Parallel int           // how many at a time; zero: 8
 }
 
-// KeepAlive renews every stored token whose refresh token has less than Within
+// KeepAlive renews every kept token whose refresh token has less than Within
 // to live, Parallel at a time, and yields each key it renewed or failed to, as
 // it happens. A refresh token dies after sixty idle days: run it daily. Opts may
 // be nil.
@@ -28,24 +31,25 @@ type KeepAliveOptions struct {
 // depend on the number of accounts.
 //
 // An error with an empty key ends the sweep: the store could not list its keys,
-// c cannot send anything, or ctx is over. A sweep that is left, by its context
-// or by its loop, starts nothing more and returns when what had begun is done. A
-// renewed token that cannot be saved is yielded with the error; the sweep goes
-// on trying to save it until ctx is over, and this process after that.
-func (c *Config) KeepAlive(ctx context.Context, s Store, opts *KeepAliveOptions) iter.Seq2[string, error] {
+// Config cannot send anything, or ctx is over. A sweep that is left, by its
+// context or by its loop, starts nothing more and returns when what had begun is
+// done. A renewed token that cannot be saved is yielded with the error; the sweep
+// waits until it is saved or ctx is over, and this process goes on trying after
+// that: see [Accounts.Wait].
+func (a *Accounts) KeepAlive(ctx context.Context, opts *KeepAliveOptions) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		w := &sweep{conf: c, store: s, within: 14 * 24 * time.Hour, parallel: 8}
+		w := &sweep{accounts: a, within: 14 * 24 * time.Hour, parallel: 8}
 		if opts != nil && opts.Within != 0 {
 			w.within = opts.Within
 		}
 		if opts != nil && opts.Parallel > 0 {
 			w.parallel = opts.Parallel
 		}
-		if err := checkPlace(s, "any"); err != nil {
+		if _, err := a.place("any"); err != nil {
 			yield("", err)
 			return
 		}
-		if _, err := c.check(); err != nil {
+		if _, err := a.config().check(); err != nil {
 			yield("", &Error{Op: opRefresh, Err: err})
 			return
 		}
@@ -53,20 +57,16 @@ func (c *Config) KeepAlive(ctx context.Context, s Store, opts *KeepAliveOptions)
 	}
 }
 
-// unlimited is the context key of a renewal that returns a rate limit at once,
-// so that the sweep waits and not a key's lock.
-type unlimited struct{}
-
 // A sweep is one run over the keys of a store.
 type sweep struct {
-	conf     *Config
-	store    Store
+	accounts *Accounts
 	within   time.Duration
 	parallel int
 
 	results chan swept
 	working sync.WaitGroup
 	waiting chan struct{} // a place for each token that waits to be saved; when there is none, so do the workers
+	gate    chan struct{} // had by the one that a rate limit met, who sends alone until it is let through
 
 	mu    sync.Mutex // guards until
 	until time.Time  // Pinterest asked to wait so long
@@ -80,10 +80,12 @@ type swept struct {
 func (w *sweep) run(parent context.Context, yield func(string, error) bool) {
 	ctx, cancel := context.WithCancel(parent)
 	keys := make(chan string)
-	w.results, w.waiting = make(chan swept), make(chan struct{}, w.parallel)
+	w.results, w.waiting, w.gate = make(chan swept), make(chan struct{}, w.parallel), make(chan struct{}, 1)
 	w.working.Go(func() {
 		defer close(keys)
-		w.list(ctx, keys)
+		if err := w.list(ctx, keys); err != nil && ctx.Err() == nil {
+			w.results <- swept{"", err}
+		}
 	})
 	for range w.parallel {
 		w.working.Go(func() {
@@ -113,110 +115,159 @@ func (w *sweep) run(parent context.Context, yield func(string, error) bool) {
 	}
 }
 
-// list sends every key, not in the store's order but each taken at random from a
-// window of them: sweeps that run at the same time would meet at every lock.
-func (w *sweep) list(ctx context.Context, keys chan<- string) {
+// list sends every key that is due, not in the store's order but each taken at
+// random from a window of them: sweeps that run at the same time would meet at
+// every lock.
+func (w *sweep) list(ctx context.Context, keys chan<- string) error {
 	window := make([]string, 0, 64*w.parallel)
-	send := func(i int) bool {
+	send := func(i int) error {
 		select {
 		case keys <- window[i]:
-			return true
+			return nil
 		case <-ctx.Done():
-			return false
+			return ctx.Err()
 		}
 	}
-	var failed error
-	for key, err := range w.store.Keys(ctx) {
-		if err != nil {
-			failed = err
-			break
+	failed := w.accounts.Store.Each(ctx, time.Now().Add(w.within), func(key string, value []byte) error {
+		if t, err := readRecord(key, value); err == nil && !w.due(t) {
+			return nil
 		}
-		switch {
-		case len(window) < cap(window):
+		if len(window) < cap(window) {
 			window = append(window, key)
-			continue
+			return nil
 		}
 		i := rand.N(len(window))
-		if !send(i) {
-			return
+		if err := send(i); err != nil {
+			return err
 		}
 		window[i] = key
-	}
+		return nil
+	})
 	rand.Shuffle(len(window), func(i, j int) { window[i], window[j] = window[j], window[i] })
 	for i := range window {
-		if !send(i) {
-			return
+		if err := send(i); err != nil {
+			return err
 		}
 	}
-	if failed != nil && ctx.Err() == nil {
-		w.results <- swept{"", failed}
-	}
+	return failed
+}
+
+// due reports whether t is about to lapse.
+func (w *sweep) due(t *oauth2.Token) bool {
+	until, known := RefreshExpiry(t)
+	return t.RefreshToken != "" && (!known || time.Until(until) < w.within)
 }
 
 // renew renews key's token if it is about to lapse, and reports whether it did.
 func (w *sweep) renew(ctx context.Context, key string) (renewed bool, err error) {
-	const tries = 10 // of an account that a rate limit meets
-	for try := 1; ; try++ {
-		if w.wait(ctx) != nil {
-			return false, nil
-		}
-		t, err := LoadToken(ctx, w.store, key)
-		if errors.Is(err, fs.ErrNotExist) || ctx.Err() != nil {
-			return false, nil // forgotten meanwhile, or the sweep is over
-		}
-		if err != nil {
+	if w.pass(ctx) != nil {
+		return false, nil
+	}
+	t, err := w.accounts.Load(ctx, key)
+	switch {
+	case isNothing(err) || ctx.Err() != nil:
+		return false, nil // forgotten meanwhile, or the sweep is over
+	case err != nil:
+		return false, err
+	case !w.due(t):
+		return false, nil // by another sweep
+	}
+	acc, giveBack := w.accounts.borrow(key, t)
+	defer giveBack()
+	source := &acc.renew
+	renewed, err = w.ask(ctx, key, source)
+	if rateLimit(err) != nil {
+		renewed, err = w.askAlone(ctx, key, source, err)
+	}
+	switch {
+	case isNothing(err):
+		return false, nil
+	case err == nil && source.Busy():
+		err = w.save(ctx, source)
+	}
+	return renewed, err
+}
+
+// ask has source renew key's token. What has begun is waited for, though the
+// sweep be left.
+func (w *sweep) ask(ctx context.Context, key string, source *renew.Source) (renewed bool, err error) {
+	ctx = context.WithoutCancel(ctx)
+	t := source.Token()
+	if t != nil && !w.due(t.OAuth2()) { // renewed since it was loaded, unless what was loaded is news to the source
+		if kept, err := w.accounts.Load(ctx, key); err != nil || !w.due(kept) {
 			return false, err
 		}
-		if until, ok := RefreshExpiry(t); t.RefreshToken == "" || ok && time.Until(until) >= w.within {
-			return false, nil
-		}
-
-		src := w.conf.StoredTokenSource(context.WithValue(ctx, unlimited{}, true), w.store, key)
-		src.current.Store(w.conf.newLease(known(t)))
-		f := src.join(src.current.Load(), asked)
-		<-f.done
-		renewed = f.renewed // or else a sibling did it
-		if f.unsaved != nil {
-			return renewed, w.save(ctx, src, f)
-		}
-		var e *Error
-		if !errors.As(f.err, &e) || e.StatusCode != http.StatusTooManyRequests || try == tries {
-			return renewed, f.err
-		}
-		w.hold(max(e.RetryAfter, backoff(try, time.Second, time.Minute)))
 	}
+	t, renewed, err = source.Replace(ctx, t, renew.Due)
+	if err == nil && !renewed && w.due(t.OAuth2()) { // the source had not noticed what the sweep has loaded
+		_, renewed, err = source.Replace(ctx, t, renew.Due)
+	}
+	return renewed, err
+}
+
+// askAlone asks again, while all others wait, after a rate limit has met source.
+func (w *sweep) askAlone(ctx context.Context, key string, source *renew.Source, err error) (renewed bool, _ error) {
+	const tries = 20 // with pauses of up to a minute
+	w.hold(rateLimit(err).RetryAfter)
+	select {
+	case w.gate <- struct{}{}:
+		defer func() { <-w.gate }()
+	case <-ctx.Done():
+		return false, err
+	}
+	for range tries {
+		e := rateLimit(err)
+		if e == nil {
+			break
+		}
+		hold, _ := source.Trouble()
+		w.hold(max(hold, e.RetryAfter))
+		if w.wait(ctx) != nil {
+			break
+		}
+		renewed, err = w.ask(ctx, key, source)
+	}
+	return renewed, err
+}
+
+// rateLimit returns err if it is a rate limit's.
+func rateLimit(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) && e.StatusCode == http.StatusTooManyRequests {
+		return e
+	}
+	return nil
 }
 
 // save waits for a token to be saved. If that takes long, it leaves the waiting
 // to another goroutine and returns the error.
-func (w *sweep) save(ctx context.Context, src *TokenSource, f *flight) error {
-	const tries = 4
-	n := 0
-	again := func() error {
-		n++
-		err := pause(ctx, backoff(n, time.Second, time.Minute))
-		if err == nil {
-			f = src.join(src.current.Load(), saving)
-			<-f.done
-		}
-		return err
-	}
-	for f.unsaved != nil && n < tries && again() == nil {
-	}
-	if f.unsaved == nil {
+func (w *sweep) save(ctx context.Context, source *renew.Source) error {
+	short, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if source.Wait(short) == nil {
 		return nil
 	}
-	err := src.withheld(f.unsaved.err)
+	_, err := source.Trouble()
 	select {
 	case w.waiting <- struct{}{}:
 		w.working.Go(func() {
-			for f.unsaved != nil && again() == nil {
-			}
+			_ = source.Wait(ctx)
 			<-w.waiting
 		})
 	case <-ctx.Done():
 	}
 	return err
+}
+
+// pass waits while one sends alone.
+func (w *sweep) pass(ctx context.Context) error {
+	select {
+	case w.gate <- struct{}{}:
+		<-w.gate
+		return ctx.Err()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // wait waits as long as Pinterest asked to.
@@ -231,27 +282,12 @@ func (w *sweep) wait(ctx context.Context) error {
 	}
 }
 
-// hold has all workers wait.
+// hold has the one that sends alone wait.
 func (w *sweep) hold(d time.Duration) {
 	until := time.Now().Add(d)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if until.After(w.until) {
 		w.until = until
-	}
-}
-
-// pause waits for d or for ctx.
-func pause(ctx context.Context, d time.Duration) error {
-	if err := ctx.Err(); err != nil || d <= 0 {
-		return err
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,13 +24,13 @@ import (
 	"github.com/go-pinterest/pinterest/pinteresttest"
 )
 
-// accounts saves the tokens of n logins and returns their keys.
-func accounts(t *testing.T, l *login, s pinterest.Store, n int) []string {
+// logins saves the tokens of n logins and returns their keys.
+func logins(t *testing.T, l *login, s pinterest.Store, n int) []string {
 	t.Helper()
 	keys := make([]string, n)
 	for i := range keys {
 		keys[i] = fmt.Sprintf("account-%d", i)
-		require.NoError(t, pinterest.SaveToken(t.Context(), s, keys[i], l.fake.Login(pinterest.ScopeUserAccountsRead)))
+		require.NoError(t, save(t, s, keys[i], l.fake.Login(pinterest.ScopeUserAccountsRead)))
 	}
 	return keys
 }
@@ -52,16 +52,16 @@ func TestIdleAccountsStayConnected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLogin(t, &pinteresttest.Handler{StrictRotation: true})
 		s := pinterest.NewMemoryStore()
-		keys := accounts(t, l, s, 20)
+		keys := logins(t, l, s, 20)
 		renewals := 0
 		for range 2 * 365 { // two years without a single call
-			renewed, errs := collect(l.conf.KeepAlive(l.ctx, s, nil))
+			renewed, errs := collect(l.accounts(s).KeepAlive(l.ctx, nil))
 			require.Empty(t, errs)
 			renewals += len(renewed)
 			time.Sleep(day)
 		}
 		for _, key := range keys {
-			tok, err := pinterest.LoadToken(t.Context(), s, key)
+			tok, err := load(t, s, key)
 			require.NoError(t, err)
 			until, ok := pinterest.RefreshExpiry(tok)
 			require.True(t, ok)
@@ -76,18 +76,18 @@ func TestKeepAliveRenewsWhatHasLessThanWithinToLive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLogin(t, new(pinteresttest.Handler))
 		s := pinterest.NewMemoryStore()
-		accounts(t, l, s, 1)
+		logins(t, l, s, 1)
 		time.Sleep(30 * day)
-		require.NoError(t, pinterest.SaveToken(t.Context(), s, "young", l.fake.Login()))
-		require.NoError(t, pinterest.SaveToken(t.Context(), s, "unknown", &oauth2.Token{AccessToken: "a", RefreshToken: l.fake.Login().RefreshToken}))
-		require.NoError(t, pinterest.SaveToken(t.Context(), s, "the app's own", &oauth2.Token{AccessToken: "pinc_x"}))
-		keys, errs := collect(l.conf.KeepAlive(l.ctx, s, nil))
+		require.NoError(t, save(t, s, "young", l.fake.Login()))
+		require.NoError(t, save(t, s, "unknown", &oauth2.Token{AccessToken: "a", RefreshToken: l.fake.Login().RefreshToken}))
+		require.NoError(t, save(t, s, "app", &oauth2.Token{AccessToken: "pinc_x"}))
+		keys, errs := collect(l.accounts(s).KeepAlive(l.ctx, nil))
 		require.Empty(t, errs)
 		assert.Equal(t, []string{"unknown"}, keys)
-		keys, errs = collect(l.conf.KeepAlive(l.ctx, s, &pinterest.KeepAliveOptions{Within: 29 * day}))
+		keys, errs = collect(l.accounts(s).KeepAlive(l.ctx, &pinterest.KeepAliveOptions{Within: 29 * day}))
 		require.Empty(t, errs)
 		assert.Empty(t, keys)
-		keys, errs = collect(l.conf.KeepAlive(l.ctx, s, &pinterest.KeepAliveOptions{Within: 31 * day}))
+		keys, errs = collect(l.accounts(s).KeepAlive(l.ctx, &pinterest.KeepAliveOptions{Within: 31 * day}))
 		require.Empty(t, errs)
 		assert.Equal(t, []string{"account-0"}, keys)
 	})
@@ -99,11 +99,11 @@ func TestOneBadAccountStopsNoOther(t *testing.T) {
 		s := pinterest.NewMemoryStore()
 		revoked := l.fake.Login()
 		l.fake.RevokeGrants()
-		keys := accounts(t, l, s, 30)
-		require.NoError(t, pinterest.SaveToken(t.Context(), s, "revoked", revoked))
-		require.NoError(t, s.Update(t.Context(), "damaged", func(context.Context, []byte) ([]byte, error) { return []byte("{"), nil }))
+		keys := logins(t, l, s, 30)
+		require.NoError(t, save(t, s, "revoked", revoked))
+		put(t, s, "damaged", []byte("{"))
 		time.Sleep(50 * day)
-		renewed, errs := collect(l.conf.KeepAlive(l.ctx, s, nil))
+		renewed, errs := collect(l.accounts(s).KeepAlive(l.ctx, nil))
 		assert.ElementsMatch(t, keys, renewed)
 		assert.Len(t, errs, 2)
 		assert.ErrorIs(t, errs["revoked"], pinterest.ErrReauthorize)
@@ -115,15 +115,14 @@ func TestSweepsAtTheSameTimeShareTheWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLogin(t, &pinteresttest.Handler{StrictRotation: true, Latency: 50 * time.Millisecond})
 		s := pinterest.NewMemoryStore()
-		keys := accounts(t, l, s, 200)
+		keys := logins(t, l, s, 200)
 		time.Sleep(50 * day)
 		var wg sync.WaitGroup
 		shares := make([][]string, 3)
 		for i := range shares {
-			conf := *l.conf
 			wg.Go(func() {
 				var errs map[string]error
-				shares[i], errs = collect(conf.KeepAlive(l.ctx, s, nil))
+				shares[i], errs = collect(l.accounts(s).KeepAlive(l.ctx, nil))
 				assert.Empty(t, errs)
 			})
 		}
@@ -143,9 +142,9 @@ func TestAFailureToListAllKeysStopsNoneThatWasListed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLogin(t, new(pinteresttest.Handler))
 		s := pinterest.NewMemoryStore()
-		keys := accounts(t, l, s, 40)
+		keys := logins(t, l, s, 40)
 		time.Sleep(50 * day)
-		renewed, errs := collect(l.conf.KeepAlive(l.ctx, cutStore{s}, nil))
+		renewed, errs := collect(l.accounts(cutStore{s}).KeepAlive(l.ctx, nil))
 		assert.ElementsMatch(t, keys, renewed)
 		assert.Len(t, errs, 1)
 		assert.ErrorContains(t, errs[""], "page 2 cannot be read")
@@ -155,35 +154,34 @@ func TestAFailureToListAllKeysStopsNoneThatWasListed(t *testing.T) {
 // A cutStore fails after the last of its keys.
 type cutStore struct{ pinterest.Store }
 
-func (c cutStore) Keys(ctx context.Context) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		for key, err := range c.Store.Keys(ctx) {
-			if !yield(key, err) {
-				return
-			}
-		}
-		yield("", errors.New("page 2 cannot be read"))
+func (c cutStore) Each(ctx context.Context, before time.Time, f func(string, []byte) error) error {
+	if err := c.Store.Each(ctx, before, f); err != nil {
+		return err
 	}
+	return errors.New("page 2 cannot be read")
 }
 
 func TestASweepCanBeRunTwiceAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLogin(t, &pinteresttest.Handler{Latency: time.Second})
 		s := pinterest.NewMemoryStore()
-		keys := accounts(t, l, s, 50)
+		keys := logins(t, l, s, 50)
 		time.Sleep(50 * day)
-		seq := l.conf.KeepAlive(l.ctx, s, nil)
+		seq := l.accounts(s).KeepAlive(l.ctx, nil)
 		var wg sync.WaitGroup
-		var renewed atomic.Int32
-		for range 2 {
+		renewed := make([][]string, 2)
+		for i := range renewed {
 			wg.Go(func() {
-				keys, errs := collect(seq)
+				var errs map[string]error
+				renewed[i], errs = collect(seq)
 				assert.Empty(t, errs)
-				renewed.Add(int32(len(keys)))
 			})
 		}
 		wg.Wait()
-		assert.Equal(t, int32(len(keys)), renewed.Load())
+		assert.Equal(t, len(keys), l.fake.Counts().Refresh, "each once, by whichever came first")
+		all := slices.Concat(renewed...)
+		slices.Sort(all)
+		assert.ElementsMatch(t, keys, slices.Compact(all), "and told by it, or by both if they waited together")
 	})
 }
 
@@ -192,13 +190,13 @@ func TestTwoSweepsAreFasterThanOne(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			l := newLogin(t, &pinteresttest.Handler{StrictRotation: true, Latency: 100 * time.Millisecond})
 			s := orderedStore{pinterest.NewMemoryStore()}
-			accounts(t, l, s, 800)
+			logins(t, l, s, 800)
 			time.Sleep(50 * day)
 			start := time.Now()
 			var wg sync.WaitGroup
 			for range n {
 				wg.Go(func() {
-					_, errs := collect(l.conf.KeepAlive(l.ctx, s, nil))
+					_, errs := collect(l.accounts(s).KeepAlive(l.ctx, nil))
 					assert.Empty(t, errs)
 				})
 			}
@@ -216,37 +214,32 @@ func TestTwoSweepsAreFasterThanOne(t *testing.T) {
 // An orderedStore yields its keys in order, as most databases do.
 type orderedStore struct{ pinterest.Store }
 
-func (o orderedStore) Keys(ctx context.Context) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		var keys []string
-		for key, err := range o.Store.Keys(ctx) {
-			if err != nil {
-				yield("", err)
-				return
-			}
-			keys = append(keys, key)
-		}
-		slices.Sort(keys)
-		for _, key := range keys {
-			if !yield(key, nil) {
-				return
-			}
+func (o orderedStore) Each(ctx context.Context, before time.Time, f func(string, []byte) error) error {
+	values := make(map[string][]byte)
+	err := o.Store.Each(ctx, before, func(key string, value []byte) error {
+		values[key] = value
+		return nil
+	})
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		if err := f(key, values[key]); err != nil {
+			return err
 		}
 	}
+	return err
 }
 
 func TestARateLimitSlowsTheSweepAndFailsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLogin(t, &pinteresttest.Handler{StrictRotation: true})
 		s := pinterest.NewMemoryStore()
-		keys := accounts(t, l, s, 50)
+		keys := logins(t, l, s, 50)
 		time.Sleep(50 * day)
 		l.fake.Fail("/v5/oauth/token", pinteresttest.Fault{Status: 429, RetryAfter: "900"})
 		for range 40 {
 			l.fake.Fail("/v5/oauth/token", pinteresttest.Fault{Status: 429})
 		}
 		start := time.Now()
-		renewed, errs := collect(l.conf.KeepAlive(l.ctx, s, nil))
+		renewed, errs := collect(l.accounts(s).KeepAlive(l.ctx, nil))
 		assert.Empty(t, errs)
 		assert.ElementsMatch(t, keys, renewed)
 		assert.GreaterOrEqual(t, time.Since(start), 15*time.Minute)
@@ -258,10 +251,10 @@ func TestTheTokenEndpointIsKeptBusy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLogin(t, &pinteresttest.Handler{Latency: 100 * time.Millisecond})
 		s := pinterest.NewMemoryStore()
-		accounts(t, l, s, 500)
+		logins(t, l, s, 500)
 		time.Sleep(50 * day)
 		start := time.Now()
-		renewed, _ := collect(l.conf.KeepAlive(l.ctx, s, &pinterest.KeepAliveOptions{Parallel: 25}))
+		renewed, _ := collect(l.accounts(s).KeepAlive(l.ctx, &pinterest.KeepAliveOptions{Parallel: 25}))
 		assert.Len(t, renewed, 500)
 		assert.Equal(t, 2*time.Second, time.Since(start))
 	})
@@ -272,16 +265,16 @@ func TestASweepCanBeLeft(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			l := newLogin(t, &pinteresttest.Handler{StrictRotation: true, Latency: time.Second})
 			s := pinterest.NewMemoryStore()
-			accounts(t, l, s, 100)
+			logins(t, l, s, 100)
 			time.Sleep(50 * day)
-			for range l.conf.KeepAlive(l.ctx, s, nil) {
+			for range l.accounts(s).KeepAlive(l.ctx, nil) {
 				break
 			}
 			sent := l.fake.Counts().Refresh
 			assert.LessOrEqual(t, sent, 16)
 			time.Sleep(time.Hour)
 			assert.Equal(t, sent, l.fake.Counts().Refresh)
-			_, errs := collect(l.conf.KeepAlive(l.ctx, s, nil))
+			_, errs := collect(l.accounts(s).KeepAlive(l.ctx, nil))
 			assert.Empty(t, errs, "what had begun was saved")
 			assert.Zero(t, l.fake.Counts().Replays)
 		})
@@ -290,11 +283,11 @@ func TestASweepCanBeLeft(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			l := newLogin(t, &pinteresttest.Handler{StrictRotation: true, Latency: time.Second})
 			s := pinterest.NewMemoryStore()
-			accounts(t, l, s, 100)
+			logins(t, l, s, 100)
 			time.Sleep(50 * day)
 			ctx, cancel := context.WithTimeout(l.ctx, 2500*time.Millisecond)
 			defer cancel()
-			renewed, errs := collect(l.conf.KeepAlive(ctx, s, nil))
+			renewed, errs := collect(l.accounts(s).KeepAlive(ctx, nil))
 			assert.Len(t, renewed, 24, "those under way are brought to an end")
 			assert.Equal(t, map[string]error{"": context.DeadlineExceeded}, errs)
 			assert.Equal(t, 24, l.fake.Counts().Refresh)
@@ -304,10 +297,10 @@ func TestASweepCanBeLeft(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			l := newLogin(t, new(pinteresttest.Handler))
 			s := pinterest.NewMemoryStore()
-			accounts(t, l, s, 100)
+			logins(t, l, s, 100)
 			time.Sleep(50 * day)
 			require.Panics(t, func() {
-				for range l.conf.KeepAlive(l.ctx, s, nil) {
+				for range l.accounts(s).KeepAlive(l.ctx, nil) {
 					panic("in the loop")
 				}
 			})
@@ -321,19 +314,21 @@ func TestASweepOfAStoreThatSavesNothingComesToAStand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLogin(t, &pinteresttest.Handler{StrictRotation: true})
 		s := newMoodyStore()
-		accounts(t, l, s, 100)
+		logins(t, l, s, 100)
 		time.Sleep(50 * day)
 		down := errors.New("disk full")
 		s.failSave.Store(&down)
-		ctx, cancel := context.WithTimeout(l.ctx, 5*time.Hour)
+		ctx, cancel := context.WithTimeout(l.ctx, 5*time.Minute)
 		defer cancel()
-		_, errs := collect(l.conf.KeepAlive(ctx, s, &pinterest.KeepAliveOptions{Parallel: 4}))
+		accounts := l.accounts(s)
+		_, errs := collect(accounts.KeepAlive(ctx, &pinterest.KeepAliveOptions{Parallel: 4}))
 		assert.LessOrEqual(t, l.fake.Counts().Refresh, 8)
 		assert.ErrorIs(t, errs[""], context.DeadlineExceeded)
 		s.failSave.Store(nil)
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
-		_, errs = collect(l.conf.KeepAlive(l.ctx, s, nil))
+		require.NoError(t, accounts.Wait(t.Context()))
+		_, errs = collect(l.accounts(s).KeepAlive(l.ctx, nil))
 		assert.Empty(t, errs, "what was renewed is saved in the end")
 		assert.Zero(t, l.fake.Counts().Replays)
 	})
@@ -345,11 +340,11 @@ func TestABadAccountIsPassedByOneAtATime(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			l := newLogin(t, &pinteresttest.Handler{StrictRotation: true})
 			s := &pickyStore{Store: pinterest.NewMemoryStore(), refuses: "account-1"}
-			keys := accounts(t, l, s.Store, 5)
+			keys := logins(t, l, s.Store, 5)
 			time.Sleep(50 * day)
 			ctx, cancel := context.WithTimeout(l.ctx, time.Hour)
 			defer cancel()
-			renewed, errs := collect(l.conf.KeepAlive(ctx, s, &pinterest.KeepAliveOptions{Parallel: 1}))
+			renewed, errs := collect(l.accounts(s).KeepAlive(ctx, &pinterest.KeepAliveOptions{Parallel: 1}))
 			assert.Len(t, renewed, len(keys)-1)
 			assert.ErrorContains(t, errs["account-1"], "refused")
 		})
@@ -358,11 +353,11 @@ func TestABadAccountIsPassedByOneAtATime(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			l := newLogin(t, &pinteresttest.Handler{StrictRotation: true})
 			s := pinterest.NewMemoryStore()
-			keys := accounts(t, l, s, 5)
-			limited, err := pinterest.LoadToken(t.Context(), s, "account-1")
+			keys := logins(t, l, s, 5)
+			limited, err := load(t, s, "account-1")
 			require.NoError(t, err)
 			base := l.fake.Client().Transport
-			ctx := context.WithValue(l.ctx, oauth2.HTTPClient, &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			l.ctx = context.WithValue(l.ctx, oauth2.HTTPClient, &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
 				body, err := r.GetBody()
 				require.NoError(t, err)
 				form, err := io.ReadAll(body)
@@ -373,7 +368,7 @@ func TestABadAccountIsPassedByOneAtATime(t *testing.T) {
 				return base.RoundTrip(r)
 			})})
 			time.Sleep(50 * day)
-			renewed, errs := collect(l.conf.KeepAlive(ctx, s, &pinterest.KeepAliveOptions{Parallel: 1}))
+			renewed, errs := collect(l.accounts(s).KeepAlive(l.ctx, &pinterest.KeepAliveOptions{Parallel: 1}))
 			assert.Len(t, renewed, len(keys)-1)
 			assert.ErrorContains(t, errs["account-1"], "429")
 		})
@@ -386,27 +381,73 @@ type pickyStore struct {
 	refuses string
 }
 
-func (p *pickyStore) Update(ctx context.Context, key string, f func(context.Context, []byte) ([]byte, error)) error {
-	return p.Store.Update(ctx, key, func(ctx context.Context, old []byte) ([]byte, error) {
-		value, err := f(ctx, old)
+func (p *pickyStore) Update(ctx context.Context, key string, f func(context.Context, []byte) ([]byte, time.Time, error)) error {
+	return p.Store.Update(ctx, key, func(ctx context.Context, old []byte) ([]byte, time.Time, error) {
+		value, due, err := f(ctx, old)
 		if err == nil && key == p.refuses {
 			err = errors.New("refused")
 		}
-		return value, err
+		return value, due, err
 	})
+}
+
+// An account that is deleted between the sweep's Load and its Update was not due,
+// as it turns out, and nobody has to log in again.
+func TestAnAccountThatIsForgottenWhileItIsSweptIsNoFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, new(pinteresttest.Handler))
+		s := &vanishingStore{pinterest.NewMemoryStore()}
+		logins(t, l, s, 1)
+		time.Sleep(50 * day)
+		renewed, errs := collect(l.accounts(s).KeepAlive(l.ctx, nil))
+		assert.Empty(t, renewed)
+		assert.Empty(t, errs)
+		assert.Zero(t, l.fake.Counts().Token)
+	})
+}
+
+// A vanishingStore forgets what it has let somebody read.
+type vanishingStore struct{ pinterest.Store }
+
+func (v *vanishingStore) Load(ctx context.Context, key string) ([]byte, error) {
+	value, err := v.Store.Load(ctx, key)
+	_ = v.Store.Delete(ctx, key)
+	return value, err
+}
+
+func TestASweepRenewsByTheSourceThatIsInUse(t *testing.T) {
+	for kind, newClient := range users {
+		t.Run(kind, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLogin(t, &pinteresttest.Handler{StrictRotation: true, OldAccessDies: true})
+				s := pinterest.NewMemoryStore()
+				require.NoError(t, save(t, s, "account", l.tok))
+				accounts := l.accounts(s)
+				client := newClient(l.ctx, accounts)
+				_, _ = call(t, client)
+				time.Sleep(10 * time.Second)
+				renewed, errs := collect(accounts.KeepAlive(l.ctx, &pinterest.KeepAliveOptions{Within: 100 * day}))
+				require.Empty(t, errs)
+				require.Equal(t, []string{"account"}, renewed)
+				time.Sleep(time.Second)
+				assert.Equal(t, saved(t, s).AccessToken, carried(t, client))
+				assert.Zero(t, l.fake.Counts().Unauthorized)
+			})
+		})
+	}
 }
 
 func TestALaterAnswerDoesNotShortenThePauseOfAnEarlierOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLogin(t, new(pinteresttest.Handler))
 		s := pinterest.NewMemoryStore()
-		accounts(t, l, s, 2)
+		logins(t, l, s, 2)
 		time.Sleep(50 * day)
 		l.fake.Fail("/v5/oauth/token",
 			pinteresttest.Fault{Status: 429, RetryAfter: "600", Latency: time.Second},
 			pinteresttest.Fault{Status: 429, RetryAfter: "70", Latency: 2 * time.Second})
 		start := time.Now()
-		renewed, errs := collect(l.conf.KeepAlive(l.ctx, s, &pinterest.KeepAliveOptions{Parallel: 2}))
+		renewed, errs := collect(l.accounts(s).KeepAlive(l.ctx, &pinterest.KeepAliveOptions{Parallel: 2}))
 		assert.Empty(t, errs)
 		assert.Len(t, renewed, 2)
 		assert.GreaterOrEqual(t, time.Since(start), 10*time.Minute)
@@ -417,18 +458,19 @@ func TestASweepWaitsUntilWhatItRenewedIsSaved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLogin(t, &pinteresttest.Handler{StrictRotation: true})
 		s := newMoodyStore()
-		keys := accounts(t, l, s, 10)
+		keys := logins(t, l, s, 10)
 		time.Sleep(50 * day)
 		down := errors.New("the database is down")
 		s.failSave.Store(&down)
-		time.AfterFunc(10*time.Minute, func() { s.failSave.Store(nil) })
+		time.AfterFunc(2*time.Minute, func() { s.failSave.Store(nil) })
 		start := time.Now()
-		_, errs := collect(l.conf.KeepAlive(l.ctx, s, nil))
-		assert.GreaterOrEqual(t, time.Since(start), 10*time.Minute)
+		_, errs := collect(l.accounts(s).KeepAlive(l.ctx, nil))
+		assert.GreaterOrEqual(t, time.Since(start), 2*time.Minute)
+		assert.Less(t, time.Since(start), 3*time.Minute)
 		for _, key := range keys {
 			require.ErrorIs(t, errs[key], down, "it is told as it happens")
 		}
-		renewed, errs := collect(l.conf.KeepAlive(l.ctx, s, &pinterest.KeepAliveOptions{Within: 100 * day}))
+		renewed, errs := collect(l.accounts(s).KeepAlive(l.ctx, &pinterest.KeepAliveOptions{Within: 100 * day}))
 		assert.Empty(t, errs)
 		assert.ElementsMatch(t, keys, renewed, "by the tokens that were saved in the end")
 		assert.Zero(t, l.fake.Counts().Replays)
@@ -446,7 +488,7 @@ func TestASweepSaysWhyItCannotBegin(t *testing.T) {
 		"no app id": {&pinterest.Config{}, pinterest.NewMemoryStore(), "pinterest: refresh: ClientID is empty: set it to the app id that Pinterest's developer page shows"},
 		"no keys":   {testConfig(), keyless{down}, "the database is down"},
 	} {
-		renewed, errs := collect(c.conf.KeepAlive(t.Context(), c.store, nil))
+		renewed, errs := collect((&pinterest.Accounts{Config: c.conf, Store: c.store}).KeepAlive(t.Context(), nil))
 		assert.Empty(t, renewed, name)
 		require.Len(t, errs, 1, name)
 		assert.EqualError(t, errs[""], c.want)
@@ -456,10 +498,8 @@ func TestASweepSaysWhyItCannotBegin(t *testing.T) {
 type keyless struct{ err error }
 
 func (k keyless) Load(context.Context, string) ([]byte, error) { return nil, k.err }
-func (k keyless) Update(context.Context, string, func(context.Context, []byte) ([]byte, error)) error {
+func (k keyless) Update(context.Context, string, func(context.Context, []byte) ([]byte, time.Time, error)) error {
 	return k.err
 }
-func (k keyless) Delete(context.Context, string) error { return k.err }
-func (k keyless) Keys(context.Context) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) { yield("", k.err) }
-}
+func (k keyless) Delete(context.Context, string) error                              { return k.err }
+func (k keyless) Each(context.Context, time.Time, func(string, []byte) error) error { return k.err }

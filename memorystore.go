@@ -3,12 +3,13 @@ package pinterest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
-	"iter"
 	"maps"
 	"slices"
 	"sync"
+	"time"
 )
 
 // NewMemoryStore returns a Store that keeps everything in this process's memory
@@ -16,15 +17,20 @@ import (
 // ask their users to log in again.
 func NewMemoryStore() Store {
 	return &memoryStore{
-		values: make(map[string][]byte),
+		values: make(map[string]dueValue),
 		turns:  make(map[string]*turn),
 	}
 }
 
 type memoryStore struct {
 	mu     sync.Mutex // guards values, turns and every turn's users
-	values map[string][]byte
+	values map[string]dueValue
 	turns  map[string]*turn // of the keys that somebody has or waits for
+}
+
+type dueValue struct {
+	value []byte
+	due   time.Time // zero: never
 }
 
 // A turn is had by sending to slot and given up by receiving. It is a channel
@@ -44,14 +50,14 @@ func (s *memoryStore) Load(ctx context.Context, key string) ([]byte, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	value, ok := s.values[key]
+	v, ok := s.values[key]
 	if !ok {
 		return nil, fmt.Errorf("pinterest: nothing is kept under %q: %w", key, fs.ErrNotExist)
 	}
-	return bytes.Clone(value), nil
+	return bytes.Clone(v.value), nil
 }
 
-func (s *memoryStore) Update(ctx context.Context, key string, f func(ctx context.Context, old []byte) ([]byte, error)) error {
+func (s *memoryStore) Update(ctx context.Context, key string, f func(ctx context.Context, old []byte) ([]byte, time.Time, error)) error {
 	if err := ready(ctx, key); err != nil {
 		return err
 	}
@@ -61,14 +67,14 @@ func (s *memoryStore) Update(ctx context.Context, key string, f func(ctx context
 	defer s.give(key)
 
 	s.mu.Lock()
-	old := bytes.Clone(s.values[key])
+	old := bytes.Clone(s.values[key].value)
 	s.mu.Unlock()
-	value, err := f(ctx, old)
+	value, due, err := f(ctx, old)
 	if err != nil {
 		return err
 	}
 	s.mu.Lock()
-	s.values[key] = append([]byte{}, value...) // never nil, which would be nothing
+	s.values[key] = dueValue{append([]byte{}, value...), due} // never nil, which would be nothing
 	s.mu.Unlock()
 	return nil
 }
@@ -88,21 +94,26 @@ func (s *memoryStore) Delete(ctx context.Context, key string) error {
 	return nil
 }
 
-func (s *memoryStore) Keys(ctx context.Context) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
+func (s *memoryStore) Each(ctx context.Context, before time.Time, f func(key string, value []byte) error) error {
+	s.mu.Lock()
+	keys := slices.Collect(maps.Keys(s.values))
+	s.mu.Unlock()
+	for _, key := range keys {
 		if err := ctx.Err(); err != nil {
-			yield("", err)
-			return
+			return err
 		}
 		s.mu.Lock()
-		keys := slices.Collect(maps.Keys(s.values))
+		v, ok := s.values[key]
+		value := bytes.Clone(v.value)
 		s.mu.Unlock()
-		for _, key := range keys {
-			if !yield(key, nil) {
-				return
-			}
+		if !ok || !before.IsZero() && (v.due.IsZero() || !v.due.Before(before)) {
+			continue
+		}
+		if err := f(key, value); err != nil {
+			return err
 		}
 	}
+	return ctx.Err()
 }
 
 // take waits for key's turn.
@@ -145,7 +156,7 @@ func (s *memoryStore) leave(key string, t *turn) {
 
 func ready(ctx context.Context, key string) error {
 	if key == "" {
-		return fmt.Errorf("pinterest: %w", errEmptyKey)
+		return errors.New("pinterest: the key is empty: name the account that the token belongs to")
 	}
 	return ctx.Err()
 }

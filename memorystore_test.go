@@ -15,9 +15,9 @@ func TestMemoryStoreWaitsUnderTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := NewMemoryStore()
 		go func() {
-			assert.NoError(t, s.Update(t.Context(), "key", func(context.Context, []byte) ([]byte, error) {
+			assert.NoError(t, s.Update(t.Context(), "key", func(context.Context, []byte) ([]byte, time.Time, error) {
 				time.Sleep(time.Hour) // of the bubble's time: a slow token endpoint
-				return []byte("first"), nil
+				return []byte("first"), time.Time{}, nil
 			}))
 		}()
 		synctest.Wait()
@@ -28,9 +28,9 @@ func TestMemoryStoreWaitsUnderTheContext(t *testing.T) {
 		require.ErrorIs(t, s.Delete(ctx, "key"), context.DeadlineExceeded)
 		require.Equal(t, time.Minute, time.Since(began))
 
-		require.NoError(t, s.Update(t.Context(), "key", func(_ context.Context, old []byte) ([]byte, error) {
+		require.NoError(t, s.Update(t.Context(), "key", func(_ context.Context, old []byte) ([]byte, time.Time, error) {
 			assert.Equal(t, "first", string(old))
-			return []byte("second"), nil
+			return []byte("second"), time.Time{}, nil
 		}))
 		require.Equal(t, time.Hour, time.Since(began))
 	})
@@ -40,15 +40,15 @@ func TestMemoryStoreKeepsNoLockNobodyWants(t *testing.T) {
 	s := NewMemoryStore().(*memoryStore)
 	refused := errors.New("refused")
 	ctx, cancel := context.WithCancel(t.Context())
-	require.ErrorIs(t, s.Update(ctx, "key", func(context.Context, []byte) ([]byte, error) {
-		require.NoError(t, s.Update(ctx, "other", func(context.Context, []byte) ([]byte, error) { return nil, nil }))
+	require.ErrorIs(t, s.Update(ctx, "key", func(context.Context, []byte) ([]byte, time.Time, error) {
+		require.NoError(t, s.Update(ctx, "other", func(context.Context, []byte) ([]byte, time.Time, error) { return nil, time.Time{}, nil }))
 		assert.Len(t, s.turns, 1)
 		cancel()
 		require.ErrorIs(t, s.Delete(ctx, "key"), context.Canceled)
-		return nil, refused
+		return nil, time.Time{}, refused
 	}), refused)
 	require.Panics(t, func() {
-		_ = s.Update(t.Context(), "key", func(context.Context, []byte) ([]byte, error) { panic("f panics") })
+		_ = s.Update(t.Context(), "key", func(context.Context, []byte) ([]byte, time.Time, error) { panic("f panics") })
 	})
 	require.NoError(t, s.Delete(t.Context(), "other"))
 	require.Empty(t, s.turns)

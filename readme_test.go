@@ -47,6 +47,8 @@ var readmeAssumed = map[string]string{
 	"store": "pinterest.Store",
 	"db":    "*sql.DB",
 
+	"accounts": "*pinterest.Accounts",
+
 	"encryptionKey": "func() []byte",
 	"key":           "string",
 	"state":         "string",

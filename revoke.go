@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"strings"
 
 	"golang.org/x/oauth2"
+
+	"github.com/go-pinterest/pinterest/internal/wire"
 )
 
 // Revoke makes t's refresh token, and then its access token, unusable at
@@ -35,17 +38,18 @@ func (c *Config) Revoke(ctx context.Context, t *oauth2.Token) error {
 }
 
 func (c *Config) revoke(ctx context.Context, token, hint string) error {
+	fail := func(err error) error { return &Error{Op: opRevoke, Err: err} }
 	to, err := c.check()
 	if err != nil {
-		return &Error{Op: opRevoke, Err: err}
+		return fail(err)
+	}
+	if err := checkWord("the "+strings.ReplaceAll(hint, "_", " "), token, ""); err != nil {
+		return fail(err)
 	}
 	v := url.Values{"token": {token}, "token_type_hint": {hint}}
-	req, fail := c.newRequest(ctx, opRevoke, to.JoinPath("revoke"), v)
-	if fail == nil {
-		_, fail = c.send(opRevoke, req, c.secrets(v))
-	}
-	if fail != nil {
-		return fail
+	_, refused := c.post(ctx, opRevoke, to.JoinPath("revoke"), wire.Request{Form: v, Authorization: wire.Basic(c.ClientID, c.ClientSecret)})
+	if refused != nil {
+		return refused
 	}
 	return nil
 }

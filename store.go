@@ -2,13 +2,7 @@ package pinterest
 
 import (
 	"context"
-	"crypto/rand"
-	"errors"
-	"fmt"
-	"io/fs"
-	"iter"
-
-	"golang.org/x/oauth2"
+	"time"
 )
 
 // A Store keeps small values, tokens for one, under keys, for all the processes
@@ -37,14 +31,15 @@ type Store interface {
 	// was kept before it.
 	Load(ctx context.Context, key string) ([]byte, error)
 
-	// Update runs f on what is kept under key (nil if nothing) and durably keeps what f returns.
-	// While f runs no other Update of key runs, in any process that shares the store.
-	// If f fails nothing changes and Update returns f's error.
+	// Update runs f on what is kept under key (nil if nothing) and durably keeps the value that f returns, and with it
+	// the time at which somebody should look at it again (zero: never).
+	// While f runs no other Update of key runs, in any process that shares the store; a holder that dies holds key up for a minute at most.
+	// If f fails nothing changes and Update returns f's error. That there is room and leave to write is found out before f runs.
 	//
-	// Update waits for its turn until ctx is over. Then it runs f once, in the
-	// calling goroutine, with a context that f must use in place of ctx: it is
-	// derived from ctx, and a store whose lock can be lost cancels it when that
-	// happens. Updates of other keys do not wait for this one.
+	// Update waits for its turn until ctx is over. Then it runs f once, with a
+	// context that f must use in place of ctx: it is derived from ctx, and a
+	// store whose lock can be lost cancels it when that happens. Updates of
+	// other keys do not wait for this one.
 	//
 	// A ctx that is over while f runs lets no other Update in before f has
 	// returned, and what f returns without an error is kept all the same: it may
@@ -54,7 +49,7 @@ type Store interface {
 	// If keeping fails the store holds either the old value or the new one,
 	// whole. If f panics nothing changes and the lock is let go; so it is when
 	// the process dies.
-	Update(ctx context.Context, key string, f func(ctx context.Context, old []byte) ([]byte, error)) error
+	Update(ctx context.Context, key string, f func(ctx context.Context, old []byte) (value []byte, due time.Time, err error)) error
 
 	// Delete forgets key; a missing key is no error.
 	//
@@ -62,86 +57,11 @@ type Store interface {
 	// cannot bring key back.
 	Delete(ctx context.Context, key string) error
 
-	// Keys yields every key.
+	// Each calls f with every key that is due before the given time (zero: every key) and what is kept under it, and ends
+	// with the first error of f, or its own. A store that cannot tell may call f with more. Memory is bounded; f may use the store.
 	//
-	// The order is not defined. A key that is there from beginning to end is
-	// yielded once, whatever else changes meanwhile; one that comes or goes may
-	// be. The body of the loop may use the store. An error is yielded with an
-	// empty key, and ends the sequence.
-	Keys(ctx context.Context) iter.Seq2[string, error]
+	// The order is not defined. A key that is there, and due, from beginning to
+	// end is seen once, whatever else changes meanwhile; one that comes or goes
+	// may be.
+	Each(ctx context.Context, before time.Time, f func(key string, value []byte) error) error
 }
-
-// LoadToken returns the token kept under key. If there is none the error is
-// both [fs.ErrNotExist] and [ErrReauthorize].
-func LoadToken(ctx context.Context, s Store, key string) (*oauth2.Token, error) {
-	if err := checkPlace(s, key); err != nil {
-		return nil, err
-	}
-	data, err := s.Load(ctx, key)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("pinterest: loading the token of key %q: %w", key, err)
-	}
-	t, err := readRecord(key, data)
-	if err != nil {
-		return nil, fmt.Errorf("pinterest: %w", err)
-	}
-	return t, nil
-}
-
-// SaveToken keeps t under key, where sources in every process that shares the
-// store find it: this is what to do with the token of a login. It waits for a
-// renewal of key's token that is under way, and replaces whatever is there.
-func SaveToken(ctx context.Context, s Store, key string, t *oauth2.Token) error {
-	if err := checkPlace(s, key); err != nil {
-		return err
-	}
-	data, err := marshalToken(t, lineage{login: rand.Text()}) // a login of its own, whatever t came of
-	if err != nil {
-		return err
-	}
-	if e, ok := s.(*encryptedStore); ok {
-		err = e.replace(ctx, key, data)
-	} else {
-		err = s.Update(ctx, key, func(context.Context, []byte) ([]byte, error) { return data, nil })
-	}
-	if err != nil {
-		return fmt.Errorf("pinterest: saving the token of key %q: %w", key, err)
-	}
-	return nil
-}
-
-func checkPlace(s Store, key string) error {
-	switch {
-	case s == nil:
-		return fmt.Errorf("pinterest: %w", errNoStore)
-	case key == "":
-		return fmt.Errorf("pinterest: %w", errEmptyKey)
-	}
-	return nil
-}
-
-var (
-	errNoStore  = errors.New("the Store is nil: make one, such as NewMemoryStore()")
-	errEmptyKey = errors.New("the key is empty: name the account that the token belongs to")
-)
-
-// readRecord reads what a store holds under key, nil if that is nothing.
-func readRecord(key string, data []byte) (*oauth2.Token, error) {
-	if data == nil {
-		return nil, &nothingKept{key}
-	}
-	t, err := unmarshalToken(data)
-	if err != nil {
-		return nil, fmt.Errorf("the record under key %q: %w", key, err)
-	}
-	return t, nil
-}
-
-// nothingKept is the error of a key that holds nothing.
-type nothingKept struct{ key string }
-
-func (e *nothingKept) Error() string {
-	return fmt.Sprintf("no token is kept under key %q: send the user to Config.AuthCodeURL and keep the token of Config.Exchange by SaveToken", e.key)
-}
-
-func (e *nothingKept) Unwrap() []error { return []error{fs.ErrNotExist, ErrReauthorize} }

@@ -6,38 +6,24 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
+
+	"github.com/go-pinterest/pinterest/internal/renew"
+	"github.com/go-pinterest/pinterest/internal/wire"
 )
 
-// What a token's Extra holds: Pinterest's own fields, and two of ours.
+// What a token's Extra holds: Pinterest's own fields, and three of ours.
 const (
-	extraScope       = "scope"
-	extraRefreshIn   = "refresh_token_expires_in"
-	extraRefreshAt   = "refresh_token_expires_at" // Unix seconds
-	extraEnvironment = "environment"              // "production" or "sandbox"
-	extraExpiry      = "pinterest.expiry"         // a *trueExpiry
-	extraLineage     = "pinterest.lineage"        // a lineage
+	extraScope     = "scope"
+	extraRefreshIn = "refresh_token_expires_in"
+	extraRefreshAt = "refresh_token_expires_at" // Unix seconds
+	extraIssuer    = "issuer"                   // the host of the token endpoint, with its port if it names one
+	extraGrant     = "grant"                    // how the next token is had: grantClientCredentials, or else by the refresh token
+	extraExpiry    = "pinterest.expiry"         // the true one, a time.Time, as the Expiry that is handed out can be early
 )
-
-// A trueExpiry travels with the tokens of a source, which moves their Expiry
-// forward, to as early as stale. newLease sets it, once.
-type trueExpiry struct{ stale, end time.Time }
-
-// A lineage is a token's place among those that came of one login that SaveToken
-// kept. It tells an older token from a newer one without asking a clock.
-type lineage struct {
-	login   string // random; empty: not known
-	renewed int    // how often, since
-}
-
-func lineageOf(t *oauth2.Token) lineage {
-	l, _ := t.Extra(extraLineage).(lineage)
-	return l
-}
 
 // RefreshExpiry returns when t's refresh token expires, and false if that is
 // not known: Pinterest need not say, and a guess could throw a good token away.
@@ -48,16 +34,16 @@ func RefreshExpiry(t *oauth2.Token) (time.Time, bool) {
 	if t == nil || t.RefreshToken == "" {
 		return time.Time{}, false
 	}
-	if at, ok := number(t.Extra(extraRefreshAt)); ok && at >= 1 && at <= maxUnix {
+	if at, ok := wire.Number(t.Extra(extraRefreshAt)); ok && at >= 1 && at <= maxUnix {
 		return time.Unix(int64(at), 0), true
 	}
 	// A token that x/oauth2 retrieved: it came ExpiresIn before its Expiry.
-	in, ok := number(t.Extra(extraRefreshIn))
+	in, ok := wire.Number(t.Extra(extraRefreshIn))
 	if !ok || in <= 0 || t.Expiry.IsZero() || t.ExpiresIn <= 0 {
 		return time.Time{}, false
 	}
-	issued := t.Expiry.Round(0).Add(-secondsToDuration(float64(t.ExpiresIn)))
-	return issued.Add(secondsToDuration(in)), true
+	issued := t.Expiry.Round(0).Add(-seconds(float64(t.ExpiresIn)))
+	return issued.Add(seconds(in)), true
 }
 
 // GrantedScopes returns the scopes that Pinterest granted, which can be more
@@ -66,21 +52,21 @@ func GrantedScopes(t *oauth2.Token) []string {
 	if t == nil {
 		return nil
 	}
-	scope, _ := t.Extra(extraScope).(string)
+	scope := extraText(t, extraScope)
 	if scope == "" {
 		return nil
 	}
 	return strings.FieldsFunc(scope, func(r rune) bool { return r == ' ' || r == ',' })
 }
 
-func environment(t *oauth2.Token) string {
-	e, _ := t.Extra(extraEnvironment).(string)
-	return e
+func extraText(t *oauth2.Token, key string) string {
+	s, _ := t.Extra(key).(string)
+	return s
 }
 
 const recordVersion = 1
 
-// record is what MarshalToken writes: x/oauth2's JSON of a token, so that
+// A record is what MarshalToken writes: x/oauth2's JSON of a token, so that
 // json.Unmarshal into an oauth2.Token reads it too, and what that loses.
 type record struct {
 	Version      int        `json:"version"`
@@ -91,26 +77,18 @@ type record struct {
 	ExpiresIn    int64      `json:"expires_in,omitempty"`
 	RefreshAt    int64      `json:"refresh_token_expires_at,omitempty"` // Unix seconds
 	Scope        string     `json:"scope,omitempty"`
-	Environment  string     `json:"environment,omitempty"`
-	Login        string     `json:"login,omitempty"`
-	Renewed      int        `json:"renewed,omitempty"`
+	Issuer       string     `json:"issuer,omitempty"`
+	Grant        string     `json:"grant,omitempty"`
 }
 
-// MarshalToken returns t as JSON, with what json.Marshal(t) loses: the refresh
-// token's expiry, the granted scopes and the environment, and with the true
-// expiry of a token that came from a source. The result is as secret as t.
+// MarshalToken returns t as JSON, with what json.Marshal(t) loses: when the
+// refresh token expires, the granted scopes, the host that issued the token and
+// the grant that it came by; and with the true expiry of a token that a source
+// handed out. The result is as secret as t.
 func MarshalToken(t *oauth2.Token) ([]byte, error) {
-	if t == nil {
-		return marshalToken(t, lineage{})
-	}
-	return marshalToken(t, lineageOf(t))
-}
-
-func marshalToken(t *oauth2.Token, from lineage) ([]byte, error) {
 	if t == nil || t.AccessToken == "" && t.RefreshToken == "" {
 		return nil, errors.New("pinterest: nothing to marshal: the token holds neither an access token nor a refresh token")
 	}
-	t = known(t)
 	r := record{
 		Version:      recordVersion,
 		AccessToken:  t.AccessToken,
@@ -118,12 +96,11 @@ func marshalToken(t *oauth2.Token, from lineage) ([]byte, error) {
 		RefreshToken: t.RefreshToken,
 		ExpiresIn:    t.ExpiresIn,
 		Scope:        strings.Join(GrantedScopes(t), " "),
-		Environment:  environment(t),
-		Login:        from.login,
-		Renewed:      from.renewed,
+		Issuer:       extraText(t, extraIssuer),
+		Grant:        extraText(t, extraGrant),
 	}
-	if !t.Expiry.IsZero() {
-		r.Expiry = &t.Expiry
+	if end := expiryOf(t); !end.IsZero() {
+		r.Expiry = &end
 	}
 	if at, ok := RefreshExpiry(t); ok {
 		r.RefreshAt = at.Unix()
@@ -132,8 +109,9 @@ func marshalToken(t *oauth2.Token, from lineage) ([]byte, error) {
 }
 
 // UnmarshalToken reads what MarshalToken wrote, and the plain JSON of an
-// [oauth2.Token]. A record that is damaged, or that a newer version of this
-// package wrote, is an error, which holds nothing of the record.
+// [oauth2.Token]. A record that is damaged, that a newer version of this
+// package wrote, or that [Encrypted] could not open, is an error, which says
+// which of these it is and holds nothing of the record.
 func UnmarshalToken(data []byte) (*oauth2.Token, error) {
 	t, err := unmarshalToken(data)
 	if err != nil {
@@ -142,109 +120,142 @@ func UnmarshalToken(data []byte) (*oauth2.Token, error) {
 	return t, nil
 }
 
+// unreadable is the field of a record that stands in for one that cannot be
+// opened. It says why.
+const unreadable = "unreadable"
+
 func unmarshalToken(data []byte) (*oauth2.Token, error) {
-	var r record
-	err := json.Unmarshal(data, &r)
-	if err != nil { // a newer record may be of another shape
-		var v struct {
-			Version int `json:"version"`
+	damaged := func(what string) error { // json's own words can hold pieces of the record
+		return fmt.Errorf("it is damaged: these %d bytes %s", len(data), what)
+	}
+	var fields map[string]any
+	if json.Unmarshal(data, &fields) != nil || fields == nil {
+		return nil, damaged("are not a token's JSON")
+	}
+	if why, ok := fields[unreadable].(string); ok {
+		return nil, errors.New(why)
+	}
+	if v, ok := wire.Number(fields["version"]); ok && v > recordVersion {
+		return nil, fmt.Errorf("it has version %v and this program reads up to %d: update the program", v, recordVersion)
+	}
+	text := func(name string) (s string) {
+		if v := fields[name]; v != nil {
+			var ok bool
+			if s, ok = v.(string); !ok {
+				fields = nil
+			}
 		}
-		_ = json.Unmarshal(data, &v)
-		r.Version = v.Version
-	}
-	if r.Version > recordVersion {
-		return nil, fmt.Errorf("it has version %d and this program reads up to %d: update the program", r.Version, recordVersion)
-	}
-	if err != nil { // whose words can hold pieces of the record
-		return nil, fmt.Errorf("it is damaged: these %d bytes are not a token's JSON", len(data))
-	}
-	if r.AccessToken == "" && r.RefreshToken == "" {
-		return nil, fmt.Errorf("it is damaged: these %d bytes hold neither an access token nor a refresh token", len(data))
+		return s
 	}
 	t := &oauth2.Token{
-		AccessToken:  r.AccessToken,
-		TokenType:    r.TokenType,
-		RefreshToken: r.RefreshToken,
-		ExpiresIn:    r.ExpiresIn,
-	}
-	if r.Expiry != nil {
-		t.Expiry = *r.Expiry
+		AccessToken:  text("access_token"),
+		TokenType:    text("token_type"),
+		RefreshToken: text("refresh_token"),
 	}
 	extra := make(map[string]any)
-	if r.RefreshAt != 0 {
-		extra[extraRefreshAt] = float64(r.RefreshAt)
+	for _, name := range []string{extraScope, extraIssuer, extraGrant} {
+		if s := text(name); s != "" {
+			extra[name] = s
+		}
 	}
-	if r.Scope != "" {
-		extra[extraScope] = r.Scope
+	expiry := text("expiry")
+	if fields == nil {
+		return nil, damaged("have a field that is not text, as it should be")
 	}
-	if r.Environment != "" {
-		extra[extraEnvironment] = r.Environment
+	if t.AccessToken == "" && t.RefreshToken == "" {
+		return nil, damaged("hold neither an access token nor a refresh token")
 	}
-	if r.Login != "" {
-		extra[extraLineage] = lineage{r.Login, r.Renewed}
+	if expiry != "" {
+		at, err := time.Parse(time.RFC3339, expiry)
+		if err != nil {
+			return nil, damaged("have an expiry that is no time")
+		}
+		t.Expiry = at
 	}
-	return t.WithExtra(extra), nil
+	if in, ok := wire.Number(fields["expires_in"]); ok && in > 0 {
+		t.ExpiresIn = int64(min(in, math.MaxInt32))
+	}
+	if at, ok := wire.Number(fields[extraRefreshAt]); ok && at >= 1 && at <= maxUnix {
+		extra[extraRefreshAt] = at
+	}
+	return withTrueExpiry(t, extra), nil
+}
+
+// expiryOf returns the true expiry of t, also if a source handed t out.
+func expiryOf(t *oauth2.Token) time.Time {
+	if end, ok := t.Extra(extraExpiry).(time.Time); ok && t.Expiry.Location() == renew.Early {
+		return end
+	}
+	return t.Expiry.Round(0) // the wall clock decides
+}
+
+// withTrueExpiry returns a copy of t with extra, which it adds t's expiry to.
+func withTrueExpiry(t *oauth2.Token, extra map[string]any) *oauth2.Token {
+	extra[extraExpiry] = t.Expiry
+	return t.WithExtra(extra)
 }
 
 // known returns a copy of t with its true expiry, which shares nothing with t.
 // Of its extra fields it has those that this package knows: x/oauth2 lets
 // nobody list the others.
 func known(t *oauth2.Token) *oauth2.Token {
-	extra := make(map[string]any)
-	for _, key := range []string{extraScope, extraRefreshIn, extraEnvironment, extraLineage} {
+	var extra map[string]any
+	for _, key := range []string{extraScope, extraIssuer, extraGrant} {
 		if v := t.Extra(key); v != nil {
+			if extra == nil {
+				extra = make(map[string]any)
+			}
 			extra[key] = v
 		}
 	}
 	if at, ok := RefreshExpiry(t); ok {
+		if extra == nil {
+			extra = make(map[string]any)
+		}
 		extra[extraRefreshAt] = float64(at.Unix())
 	}
-	extra[extraExpiry] = new(trueExpiry)
-	c := t.WithExtra(extra)
-	if e, ok := t.Extra(extraExpiry).(*trueExpiry); ok && !t.Expiry.Before(e.stale) && t.Expiry.Before(e.end) {
-		c.Expiry = e.end
+	c := t.WithExtra(nil)
+	c.Expiry = expiryOf(t)
+	if extra == nil {
+		return c // a map costs more than all the rest of a source
 	}
-	c.Expiry = c.Expiry.Round(0) // the wall clock decides
-	return c
+	return withTrueExpiry(c, extra)
 }
 
 // newToken makes a token of a token endpoint's answer, asked for at the given
 // time. Old, if any, is the token it replaces: what the answer leaves out is
 // kept from it. The access token is all that the answer must hold; whatever
 // else is odd in it is no reason to lose the token.
-func (c *Config) newToken(answer map[string]any, old *oauth2.Token, asked time.Time) *oauth2.Token {
+func (c *Config) newToken(answer map[string]any, grant string, old *oauth2.Token, asked time.Time) *oauth2.Token {
 	text := func(key string) string { s, _ := answer[key].(string); return s }
 	t := &oauth2.Token{
 		AccessToken:  text("access_token"),
 		TokenType:    text("token_type"),
 		RefreshToken: text("refresh_token"),
 	}
-	if !printable(t.TokenType) {
+	if !wire.Printable(t.TokenType) {
 		t.TokenType = "" // which is bearer
 	}
 	// None, zero and less say nothing of when it expires.
-	if in, ok := number(answer["expires_in"]); ok && in > 0 {
-		life := secondsToDuration(in)
+	if in, ok := wire.Number(answer["expires_in"]); ok && in > 0 {
+		life := seconds(in)
 		t.Expiry = asked.Round(0).Add(life)
 		t.ExpiresIn = max(1, int64(life/time.Second))
 	}
 	extra := maps.Clone(answer)
-	extra[extraExpiry] = new(trueExpiry)
-	at, ok := number(answer[extraRefreshAt])
+	if grant == grantClientCredentials {
+		extra[extraGrant] = grant
+	}
+	extra[extraIssuer] = c.host()
+	at, ok := wire.Number(answer[extraRefreshAt])
 	if !ok || at < 1 || at > maxUnix {
 		delete(extra, extraRefreshAt)
-		if in, ok := number(answer[extraRefreshIn]); ok && in > 0 {
-			extra[extraRefreshAt] = float64(asked.Add(secondsToDuration(in)).Unix())
+		if in, ok := wire.Number(answer[extraRefreshIn]); ok && in > 0 {
+			extra[extraRefreshAt] = float64(asked.Add(seconds(in)).Unix())
 		}
-	}
-	if env := c.environment(); env != "" {
-		extra[extraEnvironment] = env
 	}
 	if old != nil {
-		if from := lineageOf(old); from.login != "" {
-			extra[extraLineage] = lineage{from.login, from.renewed + 1}
-		}
-		if t.RefreshToken == "" || !printable(t.RefreshToken) { // a legacy refresh returns none
+		if t.RefreshToken == "" || !wire.Printable(t.RefreshToken) { // a legacy refresh returns none
 			t.RefreshToken = old.RefreshToken
 		}
 		if _, known := extra[extraRefreshAt]; !known && t.RefreshToken == old.RefreshToken {
@@ -252,32 +263,16 @@ func (c *Config) newToken(answer map[string]any, old *oauth2.Token, asked time.T
 				extra[extraRefreshAt] = float64(at.Unix())
 			}
 		}
-		if text(extraScope) == "" {
-			if scope := old.Extra(extraScope); scope != nil {
-				extra[extraScope] = scope
-			}
+		if scope := extraText(old, extraScope); text(extraScope) == "" && scope != "" {
+			extra[extraScope] = scope
 		}
 	}
-	return t.WithExtra(extra)
+	return withTrueExpiry(t, extra)
 }
 
 const maxUnix = 253402300799 // the last second that JSON can write as a time: the end of the year 9999
 
-// number reads a JSON number, also one in a string.
-func number(v any) (float64, bool) {
-	switch v := v.(type) {
-	case float64:
-		return v, true
-	case int64: // by Extra of a form-encoded answer
-		return float64(v), true
-	case string:
-		f, err := strconv.ParseFloat(strings.TrimSpace(v), 64)
-		return f, !math.IsNaN(f) && (err == nil || errors.Is(err, strconv.ErrRange))
-	}
-	return 0, false
-}
-
-// secondsToDuration stops at 68 years, where x/oauth2 does.
-func secondsToDuration(s float64) time.Duration {
+// seconds stops at 68 years, where x/oauth2 does.
+func seconds(s float64) time.Duration {
 	return time.Duration(min(s, math.MaxInt32) * float64(time.Second))
 }

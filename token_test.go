@@ -26,7 +26,7 @@ func TestMarshalTokenKeepsWhatJSONLoses(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, `{"version":1,"access_token":"pina_new","token_type":"bearer","refresh_token":"pinr.new",`+
 			`"expiry":"2000-01-31T00:00:00Z","expires_in":2592000,"refresh_token_expires_at":951868800,`+
-			`"scope":"boards:read pins:read","environment":"production"}`, string(data))
+			`"scope":"boards:read pins:read","issuer":"api.pinterest.com"}`, string(data))
 
 		back, err := pinterest.UnmarshalToken(data)
 		require.NoError(t, err)
@@ -71,7 +71,7 @@ func TestADamagedRecordIsAnErrorThatHoldsNothingOfIt(t *testing.T) {
 	require.NoError(t, err)
 	damaged := []string{
 		"", " ", "null", "[]", "{}", `"pina_s3cret"`, "pina_s3cret", `{"version":1}`, string(whole) + "s3cret",
-		`{"access_token":["s3cret"]}`, `{"access_token":"x","expiry":"s3cret"}`, `{"version":"s3cret","access_token":"x"}`,
+		`{"access_token":["s3cret"]}`, `{"access_token":"x","expiry":"s3cret"}`,
 		`{"access_token":"","refresh_token":"","expiry":"0001-01-01T00:00:00Z"}`,
 	}
 	for i := range len(whole) - 1 {
@@ -210,6 +210,64 @@ func FuzzAnswer(f *testing.F) {
 		_, err = conf.TokenSource(w.context(t.Context()), tok).Token()
 		if tok.Expiry.IsZero() || time.Until(tok.Expiry) > time.Minute {
 			require.NoError(t, err)
+		}
+	})
+}
+
+func TestARecordIsReadWithTheSameGoodWillAsAnAnswer(t *testing.T) {
+	for name, record := range map[string]string{
+		"text":      `{"version":"1","access_token":"pina_x","refresh_token":"pinr.x","expires_in":"3600","refresh_token_expires_at":"1800000000"}`,
+		"fractions": `{"version":1.0,"access_token":"pina_x","refresh_token":"pinr.x","expires_in":3600.9,"refresh_token_expires_at":1.8e9}`,
+		"nulls":     `{"version":null,"access_token":"pina_x","refresh_token":"pinr.x","expires_in":3600,"refresh_token_expires_at":1800000000,"scope":null,"expiry":null,"token_type":null}`,
+		"more":      `{"access_token":"pina_x","refresh_token":"pinr.x","expires_in":3600,"refresh_token_expires_at":1800000000,"something":{"new":[1]}}`,
+	} {
+		tok, err := pinterest.UnmarshalToken([]byte(record))
+		require.NoError(t, err, name)
+		assert.Equal(t, "pina_x", tok.AccessToken, name)
+		assert.Equal(t, int64(3600), tok.ExpiresIn, name)
+		until, ok := pinterest.RefreshExpiry(tok)
+		require.True(t, ok, name)
+		assert.Equal(t, int64(1800000000), until.Unix(), name)
+	}
+	_, err := pinterest.UnmarshalToken([]byte(`{"version":"2","access_token":"pina_x"}`))
+	require.EqualError(t, err, "pinterest: the token record: it has version 2 and this program reads up to 1: update the program")
+}
+
+func TestTheRefreshExpiryIsReadWhateverKindOfNumberItIs(t *testing.T) {
+	const at = 1800000000
+	for _, v := range []any{at, int32(at), int64(at), uint32(at), uint64(at), float64(at), json.Number("1800000000"), "1800000000"} {
+		tok := (&oauth2.Token{RefreshToken: "pinr.x"}).WithExtra(map[string]any{"refresh_token_expires_at": v})
+		until, ok := pinterest.RefreshExpiry(tok)
+		require.True(t, ok, "%T", v)
+		assert.Equal(t, int64(at), until.Unix(), "%T", v)
+		data, err := pinterest.MarshalToken(tok)
+		require.NoError(t, err)
+		assert.Equal(t, `{"version":1,"refresh_token":"pinr.x","refresh_token_expires_at":1800000000}`, string(data), "%T", v)
+	}
+	for _, v := range []any{nil, true, "soon", []int{at}, math.NaN(), -1, 0} {
+		_, ok := pinterest.RefreshExpiry((&oauth2.Token{RefreshToken: "pinr.x"}).WithExtra(map[string]any{"refresh_token_expires_at": v}))
+		assert.False(t, ok, "%T %v", v, v)
+	}
+}
+
+func TestATokenGoesOnlyToTheServerThatIssuedIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := answering(http.StatusOK, goodAnswer)
+		sandbox := testConfig()
+		sandbox.Endpoint = pinterest.SandboxEndpoint
+		tok, err := sandbox.Exchange(w.context(t.Context()), "code")
+		require.NoError(t, err)
+		s := pinterest.NewMemoryStore()
+		require.NoError(t, save(t, s, "account", tok))
+		for range 2 { // good, and then expired
+			accounts := &pinterest.Accounts{Config: testConfig(), Store: s, HTTPClient: &http.Client{Transport: w}}
+			_, err = accounts.Client("account").Get(account)
+			require.ErrorIs(t, err, pinterest.ErrClientRejected)
+			require.ErrorContains(t, err, `the token was issued by "api-sandbox.pinterest.com" and Endpoint is that of "api.pinterest.com": use the endpoint that issued it`)
+			_, errs := collect(accounts.KeepAlive(t.Context(), &pinterest.KeepAliveOptions{Within: 1000 * day}))
+			require.ErrorIs(t, errs["account"], pinterest.ErrClientRejected)
+			assert.Len(t, w.requests(), 1)
+			time.Sleep(31 * day)
 		}
 	})
 }

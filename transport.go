@@ -11,6 +11,9 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/go-pinterest/pinterest/internal/renew"
+	"github.com/go-pinterest/pinterest/internal/wire"
 )
 
 // NewClient returns an HTTP client over a [Transport] with the given source.
@@ -57,71 +60,76 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if base == nil {
 		base = http.DefaultTransport
 	}
-	if t.Source == nil || t.Source.conf == nil {
+	if t.Source.usable() != nil {
 		closeBody(req)
-		return nil, errors.New("pinterest: the Transport has no Source that a method of Config made")
+		return nil, errors.New("pinterest: the Transport has no Source that a method of Config or Accounts made")
 	}
-	if !t.trusts(req.URL) {
+	if !t.trusts(req.URL) || wire.Sending(req.Context()) {
 		return base.RoundTrip(req)
 	}
-	l, err := t.Source.get(req.Context(), time.Now())
+	token, err := t.Source.get(req.Context(), time.Now())
 	if err != nil {
 		closeBody(req)
 		return nil, err
 	}
-	resp, err := base.RoundTrip(authorize(req, l))
+	resp, err := base.RoundTrip(authorize(req, token))
 	if err != nil || resp.StatusCode != http.StatusUnauthorized {
-		if err == nil && l.unproven.Load() && !replayable(req) && l.unproven.CompareAndSwap(true, false) {
-			t.Source.accepted()
-		}
 		return resp, err
 	}
-	return t.again(base, req, l, resp)
+	return t.again(base, req, token, resp)
 }
 
-// again sends req once more, if it can be and the token that l holds is renewed.
-func (t *Transport) again(base http.RoundTripper, req *http.Request, l *lease, resp *http.Response) (*http.Response, error) {
-	why := rejected
-	if !replayable(req) {
-		why = unseen // renewed for the next request
-	}
-	first := t.Source.current.Load() == l
-	next, err := t.Source.renewed(req.Context(), l, why)
-	if errors.Is(err, ErrReauthorize) && saysDead(resp) {
-		t.Source.bury(l)
-	}
-	if err != nil || why == unseen {
+// again has the token that was rejected renewed, and sends req once more, if it
+// can be.
+func (t *Transport) again(base http.RoundTripper, req *http.Request, old *renew.Token, resp *http.Response) (*http.Response, error) {
+	said := readAll(resp) // or its connection would be held while the token is renewed
+	source := &t.Source.renew
+	first := source.Token() == old
+	next, _, err := source.Replace(req.Context(), old, renew.Rejected)
+	if err != nil {
+		var refused *Error
+		if errors.Is(err, ErrReauthorize) && errors.As(err, &refused) && refused.StatusCode != 0 && saysDead(said) {
+			source.Expire(old)
+		}
 		return resp, nil
 	}
 	replay := authorize(req, next)
-	if replay.Body != nil && replay.Body != http.NoBody {
+	if req.Body != nil && req.Body != http.NoBody {
+		if req.GetBody == nil {
+			return resp, nil
+		}
 		if replay.Body, err = req.GetBody(); err != nil {
 			return resp, nil
 		}
 	}
-	_, _ = io.CopyN(io.Discard, resp.Body, 2<<10) // as net/http does, so that the connection can be used again
-	resp.Body.Close()
 	resp, err = base.RoundTrip(replay)
 	if first && err == nil && resp.StatusCode != http.StatusUnauthorized {
-		t.Source.accepted()
+		source.Accepted()
 	}
 	return resp, err
 }
 
-func replayable(req *http.Request) bool {
-	return req.Body == nil || req.Body == http.NoBody || req.GetBody != nil
+// readAll reads the body of resp into memory, where the caller will find it, and
+// closes the connection's. An answer that is longer than any error is cut.
+func readAll(resp *http.Response) []byte {
+	if resp.Body == nil { // as a mock's can be
+		return nil
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	resp.Body.Close()
+	rest, end := io.Pipe()
+	end.CloseWithError(err) // nil is io.EOF
+	resp.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), rest))
+	return body
 }
 
-// saysDead reports whether a 401 is Pinterest's for an expired or revoked access
-// token, code 2, and not for a missing scope, say. It leaves the answer whole.
-func saysDead(resp *http.Response) bool {
-	head, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
-	resp.Body = struct {
-		io.Reader
-		io.Closer
-	}{io.MultiReader(bytes.NewReader(head), resp.Body), resp.Body}
-	var said struct{ Code int }
-	return json.Unmarshal(head, &said) == nil && said.Code == 2
+// saysDead reports whether the body of a 401 is Pinterest's for an expired or
+// revoked access token, code 2, and not for a missing scope, say.
+func saysDead(body []byte) bool {
+	var said struct{ Code any }
+	_ = json.Unmarshal(body, &said)
+	code, _ := wire.Number(said.Code)
+	return code == 2
 }
 
 // trusts reports whether the token may travel to u.
@@ -130,22 +138,37 @@ func (t *Transport) trusts(u *url.URL) bool {
 		return false
 	}
 	if t.Hosts == nil {
-		host := t.Source.host
-		return u.Host == host || sameHost(withPort(u.Host, u.Scheme), withPort(host, u.Scheme))
+		host := hostOf(t.Source.origin.conf.tokenEndpoint())
+		return sameHost(host, u.Host) || sameHost(withPort(host, u.Scheme), withPort(u.Host, u.Scheme))
 	}
 	for _, host := range t.Hosts {
-		if sameHost(host, u.Host) || sameHost(host, u.Hostname()) || sameHost(host, withPort(u.Host, u.Scheme)) {
+		if sameHost(host, u.Host) || sameHost(host, withPort(u.Host, u.Scheme)) || sameHost(withoutBrackets(host), u.Hostname()) {
 			return true
 		}
 	}
 	return false
 }
 
+// hostOf returns what url.Parse makes the Host of a URL that names one, as this
+// is asked at every request. Of a URL with a user in it, it returns no host.
+func hostOf(rawURL string) string {
+	_, host, _ := strings.Cut(rawURL, "://")
+	if i := strings.IndexAny(host, "/?#"); i >= 0 {
+		host = host[:i]
+	}
+	if strings.Contains(host, "@") {
+		return ""
+	}
+	return host
+}
+
 // sameHost compares hosts without regard to the case of ASCII letters, and of
 // no others: what else a name is folded to is up to who dials it.
 func sameHost(a, b string) bool {
-	return strings.EqualFold(a, b) && strings.IndexFunc(a+b, func(r rune) bool { return r > '~' }) < 0
+	return a != "" && (a == b || strings.EqualFold(a, b) && strings.IndexFunc(a+b, notASCII) < 0)
 }
+
+func notASCII(r rune) bool { return r > '~' }
 
 // withPort adds the scheme's port to a host that has none.
 func withPort(host, scheme string) string {
@@ -158,14 +181,22 @@ func withPort(host, scheme string) string {
 	return host + ":443"
 }
 
-// authorize returns a copy of req with l's token. The contract of RoundTripper
+// withoutBrackets makes an IPv6 address in a URL's form one in the plain form.
+func withoutBrackets(host string) string {
+	if strings.HasPrefix(host, "[") && strings.HasSuffix(host, "]") {
+		return host[1 : len(host)-1]
+	}
+	return host
+}
+
+// authorize returns a copy of req with the token. The contract of RoundTripper
 // forbids to add it to req itself, and Base to write into the slices they share.
-func authorize(req *http.Request, l *lease) *http.Request {
+func authorize(req *http.Request, t *renew.Token) *http.Request {
 	r := *req
 	if r.Header = maps.Clone(req.Header); r.Header == nil {
 		r.Header = make(http.Header, 1)
 	}
-	r.Header["Authorization"] = l.header
+	r.Header["Authorization"] = t.Header()
 	return &r
 }
 

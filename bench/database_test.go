@@ -92,13 +92,14 @@ func (p place) seed(tb testing.TB, fake *pinteresttest.Handler, n int) {
 	tx, err := p.open(tb, 1).DB.BeginTx(tb.Context(), nil)
 	require.NoError(tb, err)
 	defer tx.Rollback()
-	insert, err := tx.PrepareContext(tb.Context(), "INSERT INTO "+p.table+` ("key", "value") VALUES ($1, $2)`)
+	insert, err := tx.PrepareContext(tb.Context(), "INSERT INTO "+p.table+` ("key", "value", "due") VALUES ($1, $2, $3)`)
 	require.NoError(tb, err)
 	defer insert.Close()
+	due := time.Now().Add(24 * time.Hour).UnixMilli()
 	for i := range n {
 		record, err := pinterest.MarshalToken(fake.Login(pinterest.ScopeUserAccountsRead, pinterest.ScopeBoardsRead))
 		require.NoError(tb, err)
-		_, err = insert.ExecContext(tb.Context(), []byte(account(i)), record)
+		_, err = insert.ExecContext(tb.Context(), []byte(account(i)), record, due)
 		require.NoError(tb, err)
 	}
 	require.NoError(tb, tx.Commit())

@@ -44,12 +44,11 @@ func BenchmarkSweep(b *testing.B) {
 		b.Run(dialect.String(), func(b *testing.B) {
 			needs(b, dialect)
 			fake := newFake()
-			ctx := through(b.Context(), fake.Client().Transport)
 			keepAlive := func(p place, within time.Duration, want int) func() {
-				s := p.open(b, parallel)
+				a := newAccounts(p.open(b, parallel), fake.Client().Transport)
 				return func() {
 					yielded := 0
-					for key, err := range newConfig().KeepAlive(ctx, s, &pinterest.KeepAliveOptions{Parallel: parallel, Within: within}) {
+					for key, err := range a.KeepAlive(b.Context(), &pinterest.KeepAliveOptions{Parallel: parallel, Within: within}) {
 						require.NoError(b, err, key)
 						yielded++
 					}
@@ -84,7 +83,7 @@ func BenchmarkSweep(b *testing.B) {
 						atOnce(parallel, func() {
 							for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
 								var t oauth2.Token
-								answer, err := request(ctx, tokens[i])
+								answer, err := request(b.Context(), fake.Client(), tokens[i])
 								if err == nil {
 									err = json.Unmarshal(answer, &t)
 								}
@@ -101,7 +100,7 @@ func BenchmarkSweep(b *testing.B) {
 						if err := json.Unmarshal(old, &t); err != nil {
 							return nil, err
 						}
-						return request(ctx, t.RefreshToken)
+						return request(b.Context(), fake.Client(), t.RefreshToken)
 					})},
 				)
 				require.Zero(b, fake.Counts().Replays)
@@ -267,7 +266,7 @@ func column(ctx context.Context, db *sql.DB, query string, args ...any) (values 
 
 // request asks for the tokens that come after a refresh token, and returns the
 // answer as it came.
-func request(ctx context.Context, refreshToken string) ([]byte, error) {
+func request(ctx context.Context, client *http.Client, refreshToken string) ([]byte, error) {
 	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refreshToken}}
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, pinterest.Endpoint.TokenURL, strings.NewReader(form.Encode()))
 	if err != nil {
@@ -275,7 +274,7 @@ func request(ctx context.Context, refreshToken string) ([]byte, error) {
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.SetBasicAuth(pinteresttest.DefaultAppID, pinteresttest.DefaultAppSecret)
-	resp, err := ctx.Value(oauth2.HTTPClient).(*http.Client).Do(r)
+	resp, err := client.Do(r)
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,6 @@
 package bench_test
 
 import (
-	"context"
 	"database/sql"
 	"math"
 	"net/http"
@@ -16,7 +15,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/oauth2"
 
 	"github.com/go-pinterest/pinterest"
 	"github.com/go-pinterest/pinterest/pinteresttest"
@@ -34,13 +32,13 @@ func accounts() int {
 // newFake returns a Pinterest that punishes whoever renews twice.
 func newFake() *pinteresttest.Handler { return &pinteresttest.Handler{StrictRotation: true} }
 
-func newConfig() *pinterest.Config {
-	return &pinterest.Config{ClientID: pinteresttest.DefaultAppID, ClientSecret: pinteresttest.DefaultAppSecret}
-}
-
-// through returns a context whose HTTP client sends by rt.
-func through(ctx context.Context, rt http.RoundTripper) context.Context {
-	return context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Transport: rt})
+// newAccounts returns the accounts in s, whose token requests go through rt.
+func newAccounts(s pinterest.Store, rt http.RoundTripper) *pinterest.Accounts {
+	return &pinterest.Accounts{
+		Config:     &pinterest.Config{ClientID: pinteresttest.DefaultAppID, ClientSecret: pinteresttest.DefaultAppSecret},
+		Store:      s,
+		HTTPClient: &http.Client{Transport: rt},
+	}
 }
 
 // A tally says how often each account was yielded. It is as large before a sweep
@@ -75,9 +73,9 @@ func requireOnce(t *testing.T, shares ...tally) {
 }
 
 // sweep runs one to its end and requires that it fails nobody.
-func sweep(ctx context.Context, t *testing.T, s pinterest.Store, opts *pinterest.KeepAliveOptions, each func(key string)) time.Duration {
+func sweep(t *testing.T, a *pinterest.Accounts, opts *pinterest.KeepAliveOptions, each func(key string)) time.Duration {
 	start := time.Now()
-	for key, err := range newConfig().KeepAlive(ctx, s, opts) {
+	for key, err := range a.KeepAlive(t.Context(), opts) {
 		require.NoError(t, err, key)
 		each(key)
 	}
@@ -90,17 +88,16 @@ func TestEveryAccountIsRenewedOnce(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, dialect sqlstore.Dialect) {
 		fake, p, n := newFake(), newPlace(t, dialect), accounts()
 		p.seed(t, fake, n)
-		ctx := through(t.Context(), fake.Client().Transport)
-		s := p.open(t, 8)
+		a := newAccounts(p.open(t, 8), fake.Client().Transport)
 
 		yielded := make(tally, n)
-		took := sweep(ctx, t, s, nil, func(key string) { yielded.add(t, key) })
+		took := sweep(t, a, nil, func(key string) { yielded.add(t, key) })
 		requireOnce(t, yielded)
 		assert.Equal(t, n, fake.Counts().Refresh)
 		assert.Zero(t, fake.Counts().Replays)
 		t.Logf("%d accounts in %.1f s, %.0f a second", n, took.Seconds(), perSecond(n, took))
 
-		took = sweep(ctx, t, s, nil, func(key string) { yielded.add(t, key) })
+		took = sweep(t, a, nil, func(key string) { yielded.add(t, key) })
 		requireOnce(t, yielded)
 		assert.Equal(t, n, fake.Counts().Refresh, "the next sweep finds nothing to do")
 		t.Logf("%d accounts none of which is due in %.1f s, %.0f a second", n, took.Seconds(), perSecond(n, took))
@@ -113,15 +110,14 @@ func TestSweepsAtTheSameTimeShareTheWork(t *testing.T) {
 		p.seed(t, fake, n)
 		fake.Latency = 5 * time.Millisecond
 		m := &meter{base: fake.Client().Transport}
-		ctx := through(t.Context(), m)
 
 		shares := []tally{make(tally, n), make(tally, n)}
 		start := time.Now()
 		var wg sync.WaitGroup
 		for _, share := range shares {
-			s, conf := p.open(t, 8), newConfig() // as another process has them
+			a := newAccounts(p.open(t, 8), m) // as another process has them
 			wg.Go(func() {
-				for key, err := range conf.KeepAlive(ctx, s, nil) {
+				for key, err := range a.KeepAlive(t.Context(), nil) {
 					if assert.NoError(t, err, key) {
 						share.add(t, key)
 					}
@@ -156,7 +152,7 @@ func TestARateLimitSlowsTheSweepAndFailsNobody(t *testing.T) {
 				l := &limiter{limit: limit, base: fake.Client().Transport, fake: fake}
 
 				yielded := make(tally, n)
-				took := sweep(through(t.Context(), l), t, p.open(t, 8), nil, func(key string) { yielded.add(t, key) })
+				took := sweep(t, newAccounts(p.open(t, 8), l), nil, func(key string) { yielded.add(t, key) })
 				requireOnce(t, yielded)
 				assert.Equal(t, n+l.refused, fake.Counts().Refresh)
 				assert.Zero(t, fake.Counts().Replays)
@@ -184,10 +180,9 @@ func TestMemoryDoesNotGrowWithTheAccounts(t *testing.T) {
 			require.NoError(t, err)
 			fake := newFake()
 			p.seed(t, fake, n)
-			ctx := through(t.Context(), fake.Client().Transport)
 			yielded := make(tally, n)
 			before, peak, left, done := liveHeap(), 0, math.MaxInt, 0
-			sweep(ctx, t, s, nil, func(key string) {
+			sweep(t, newAccounts(s, fake.Client().Transport), nil, func(key string) {
 				yielded.add(t, key)
 				if done++; done%(n/160) == 0 {
 					live := liveHeap()
@@ -237,7 +232,7 @@ func TestTheTokenEndpointsParallelismIsKeptFull(t *testing.T) {
 		m := &meter{base: fake.Client().Transport}
 
 		yielded := make(tally, n)
-		took := sweep(through(t.Context(), m), t, p.open(t, parallel), &pinterest.KeepAliveOptions{Parallel: parallel},
+		took := sweep(t, newAccounts(p.open(t, parallel), m), &pinterest.KeepAliveOptions{Parallel: parallel},
 			func(key string) { yielded.add(t, key) })
 		requireOnce(t, yielded)
 		assert.Equal(t, parallel, m.most)

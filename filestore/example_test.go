@@ -6,6 +6,7 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/go-pinterest/pinterest/filestore"
 )
@@ -22,25 +23,22 @@ func Example() {
 		log.Fatal(err)
 	}
 
-	// As a rule pinterest.Config.StoredTokenSource does what follows. While the
-	// function runs no other process can update alice.
+	// As a rule pinterest.Accounts does what follows. While the function runs no
+	// other process can update alice.
 	ctx := context.Background()
-	err = store.Update(ctx, "alice", func(ctx context.Context, old []byte) ([]byte, error) {
+	err = store.Update(ctx, "alice", func(ctx context.Context, old []byte) ([]byte, time.Time, error) {
 		fmt.Printf("alice had %d bytes\n", len(old))
-		return []byte("a token"), nil
+		return []byte("a token"), time.Time{}, nil
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
-	for key, err := range store.Keys(ctx) {
-		if err != nil {
-			log.Fatal(err)
-		}
-		value, err := store.Load(ctx, key)
-		if err != nil {
-			log.Fatal(err)
-		}
+	err = store.Each(ctx, time.Time{}, func(key string, value []byte) error {
 		fmt.Printf("%s: %s\n", key, value)
+		return nil
+	})
+	if err != nil {
+		log.Fatal(err)
 	}
 	// Output:
 	// alice had 0 bytes

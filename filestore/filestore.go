@@ -3,7 +3,8 @@
 //
 //	store, err := filestore.New("/var/lib/myapp/pinterest")
 //	...
-//	src := config.StoredTokenSource(ctx, store, "alice")
+//	accounts := &pinterest.Accounts{Config: config, Store: store}
+//	client := accounts.Client("alice")
 //
 // # For whom
 //
@@ -53,11 +54,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"iter"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // A Store keeps values in the files of a directory. It is safe for use by many
@@ -118,10 +119,11 @@ func (s *Store) Load(ctx context.Context, key string) ([]byte, error) {
 	return value, nil
 }
 
-// Update runs f on what is kept under key (nil if nothing) and durably keeps what f returns.
-// While f runs no other Update of key runs, in any process that uses the directory.
-// If f fails nothing changes and Update returns f's error.
-func (s *Store) Update(ctx context.Context, key string, f func(ctx context.Context, old []byte) ([]byte, error)) error {
+// Update runs f on what is kept under key (nil if nothing) and durably keeps the
+// value that f returns; due is not kept, see [Store.Each]. While f runs no other
+// Update of key runs, in any process that uses the directory. If f fails nothing
+// changes and Update returns f's error.
+func (s *Store) Update(ctx context.Context, key string, f func(ctx context.Context, old []byte) (value []byte, due time.Time, err error)) error {
 	if err := ready(ctx, key); err != nil {
 		return err
 	}
@@ -134,7 +136,7 @@ func (s *Store) Update(ctx context.Context, key string, f func(ctx context.Conte
 	if err != nil {
 		return s.failed("update", key, err)
 	}
-	value, err := f(ctx, old)
+	value, _, err := f(ctx, old)
 	if err != nil {
 		return err
 	}
@@ -160,34 +162,48 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	return nil
 }
 
-// Keys yields every key. It reads the names of all files first, so that memory
-// grows with the number of keys, by some hundred bytes each. A file whose key
-// cannot be told is an error that comes last, after all other keys.
-func (s *Store) Keys(ctx context.Context) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
+// Each calls f with every key, whatever before is: the store does not know what
+// is due. To look at all is quick for as many keys as it is meant for.
+//
+// It reads the names of all files first, so that memory grows with the number of
+// keys, by some hundred bytes each, and a value just before it calls f. A file
+// that is damaged or cannot be read is an error that comes last, after all other
+// keys.
+func (s *Store) Each(ctx context.Context, before time.Time, f func(key string, value []byte) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	names, err := s.names()
+	if err != nil {
+		return fmt.Errorf("pinterest: filestore: list the keys: %w", notMissing(err))
+	}
+	var failed []error
+	for _, name := range names {
 		if err := ctx.Err(); err != nil {
-			yield("", err)
-			return
+			return err
 		}
-		names, err := s.names()
-		if err != nil {
-			yield("", fmt.Errorf("pinterest: filestore: list the keys: %w", notMissing(err)))
-			return
+		if info, err := os.Lstat(filepath.Join(s.dir, name)); err == nil && !info.Mode().IsRegular() {
+			continue // no value of ours
 		}
-		var failed []error
-		for _, name := range names {
-			key, ok, err := s.keyOf(name)
-			if err != nil {
-				failed = append(failed, err)
-			}
-			if ok && !yield(key, nil) {
-				return
-			}
+		key, value, err := s.readName(name)
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // deleted meanwhile
+			continue
+		case err != nil:
+			failed = append(failed, err)
+			continue
 		}
-		if len(failed) > 0 {
-			yield("", fmt.Errorf("pinterest: filestore: list the keys: %w", errors.Join(failed...)))
+		if err := f(key, value); err != nil {
+			return err
 		}
 	}
+	if _, err := os.Stat(s.dir); err != nil { // then what is gone was not deleted
+		failed = append(failed, notMissing(err))
+	}
+	if len(failed) > 0 {
+		return fmt.Errorf("pinterest: filestore: list the keys: %w", errors.Join(failed...))
+	}
+	return ctx.Err()
 }
 
 // names returns the names of the files that hold values.
@@ -209,50 +225,31 @@ func (s *Store) names() ([]string, error) {
 	return slices.Compact(names), nil
 }
 
-// keyOf returns the key whose value the file called name holds, if there is one.
-func (s *Store) keyOf(name string) (key string, ok bool, err error) {
-	path := filepath.Join(s.dir, name)
-	if key, ok := plainKey(name); ok {
-		info, err := os.Lstat(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			return "", false, nil
-		}
-		return key, err == nil && info.Mode().IsRegular(), err
-	}
-	data, err := readFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", false, nil
-	}
-	if err != nil {
-		return "", false, err
-	}
-	key, _, err = splitHashed(data)
-	if err != nil || fileName(key) != name {
-		return "", false, fmt.Errorf("%s is damaged: its first line is not the key that it is named after", path)
-	}
-	return key, true, nil
-}
-
 // read returns what is kept under key, nil if nothing.
 func (s *Store) read(key string) ([]byte, error) {
-	name := fileName(key)
-	path := filepath.Join(s.dir, name)
-	data, err := readFile(path)
+	_, value, err := s.readName(fileName(key))
 	if errors.Is(err, fs.ErrNotExist) {
 		// A directory that has vanished holds something somewhere.
-		if _, err := os.Stat(s.dir); err != nil {
-			return nil, err
-		}
-		return nil, nil
+		_, err = os.Stat(s.dir)
 	}
-	if err != nil || !strings.HasPrefix(name, hashPrefix) {
-		return data, err
+	return value, err
+}
+
+// readName returns what is in the file called name.
+func (s *Store) readName(name string) (key string, value []byte, err error) {
+	path := filepath.Join(s.dir, name)
+	data, err := readFile(path)
+	if err != nil {
+		return "", nil, err
 	}
-	stored, value, err := splitHashed(data)
-	if err != nil || stored != key {
-		return nil, fmt.Errorf("%s is damaged: its first line is not the key that it is named after", path)
+	if key, ok := plainKey(name); ok {
+		return key, data, nil
 	}
-	return value, nil
+	key, value, err = splitHashed(data)
+	if err != nil || fileName(key) != name {
+		return "", nil, fmt.Errorf("%s is damaged: its first line is not the key that it is named after", path)
+	}
+	return key, value, nil
 }
 
 // write replaces what is kept under key. Its lock is held, so that nobody else

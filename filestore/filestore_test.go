@@ -81,13 +81,26 @@ func TestADirectoryThatVanishedIsNotAnEmptyOne(t *testing.T) {
 	check(err)
 	check(s.Update(t.Context(), "alice", returning("other")))
 	check(s.Delete(t.Context(), "alice"))
-	for _, err := range s.Keys(t.Context()) {
-		check(err)
-	}
+	check(s.Each(t.Context(), time.Time{}, func(string, []byte) error { return nil }))
 	require.NoDirExists(t, dir)
 
 	require.NoError(t, os.Rename(dir+".moved", dir))
 	require.Equal(t, "value", kept(t, s, "alice"))
+}
+
+func TestADirectoryThatVanishesInsideEachIsAnError(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "tokens")
+	s := open(t, dir)
+	keep(t, s, "alice", "value")
+	keep(t, s, "bob", "value")
+	n := 0
+	err := s.Each(t.Context(), time.Time{}, func(string, []byte) error {
+		n++
+		return os.Rename(dir, dir+".moved")
+	})
+	require.ErrorContains(t, err, dir)
+	require.NotErrorIs(t, err, fs.ErrNotExist)
+	require.Equal(t, 1, n)
 }
 
 func TestTemporaryFilesOfTheDeadAreIgnoredAndRemoved(t *testing.T) {
@@ -132,11 +145,11 @@ func TestNewLeavesTheLivingTheirTemporaryFiles(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "tokens")
 	s := open(t, dir)
 	temp := filepath.Join(dir, "tmp.key-alice")
-	require.NoError(t, s.Update(t.Context(), "alice", func(context.Context, []byte) ([]byte, error) {
+	require.NoError(t, s.Update(t.Context(), "alice", func(context.Context, []byte) ([]byte, time.Time, error) {
 		assert.NoError(t, os.WriteFile(temp, []byte("being written"), 0o600))
 		open(t, dir)
 		assert.FileExists(t, temp)
-		return []byte("value"), nil
+		return []byte("value"), time.Time{}, nil
 	}))
 	require.NoFileExists(t, temp)
 }
@@ -169,15 +182,13 @@ func TestADamagedFileIsAnErrorAndStays(t *testing.T) {
 	require.ErrorContains(t, s.Update(t.Context(), long, returning("new")), path+" is damaged")
 	keep(t, s, "alice", "value")
 	keep(t, s, strings.Repeat("z", 200), "value")
-	var good int
-	for key, kerr := range s.Keys(t.Context()) {
-		if key != "" {
-			good++
-			continue
-		}
-		require.ErrorContains(t, kerr, path+" is damaged")
-		require.Equal(t, 2, good, "it hides no other key")
-	}
+	good := 0
+	err = s.Each(t.Context(), time.Time{}, func(string, []byte) error {
+		good++
+		return nil
+	})
+	require.ErrorContains(t, err, path+" is damaged")
+	require.Equal(t, 2, good, "it hides no other key")
 	data, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.Equal(t, `"other"`+"\nvalue", string(data))
@@ -189,7 +200,7 @@ func BenchmarkUpdate(b *testing.B) {
 	s, err := filestore.New(filepath.Join(b.TempDir(), "tokens"))
 	require.NoError(b, err)
 	compare(b, func() error {
-		return s.Update(b.Context(), "alice", func(context.Context, []byte) ([]byte, error) { return value, nil })
+		return s.Update(b.Context(), "alice", func(context.Context, []byte) ([]byte, time.Time, error) { return value, time.Time{}, nil })
 	}, func() error { return replace(bare, value) })
 }
 
@@ -198,7 +209,7 @@ func BenchmarkLoad(b *testing.B) {
 	dir := filepath.Join(b.TempDir(), "tokens")
 	s, err := filestore.New(dir)
 	require.NoError(b, err)
-	require.NoError(b, s.Update(b.Context(), "alice", func(context.Context, []byte) ([]byte, error) { return value, nil }))
+	require.NoError(b, s.Update(b.Context(), "alice", func(context.Context, []byte) ([]byte, time.Time, error) { return value, time.Time{}, nil }))
 	compare(b, func() error {
 		_, err := s.Load(b.Context(), "alice")
 		return err
@@ -252,8 +263,8 @@ func open(t *testing.T, dir string) *filestore.Store {
 	return s
 }
 
-func returning(value string) func(context.Context, []byte) ([]byte, error) {
-	return func(context.Context, []byte) ([]byte, error) { return []byte(value), nil }
+func returning(value string) func(context.Context, []byte) ([]byte, time.Time, error) {
+	return func(context.Context, []byte) ([]byte, time.Time, error) { return []byte(value), time.Time{}, nil }
 }
 
 func keep(t *testing.T, s *filestore.Store, key, value string) {
@@ -270,10 +281,10 @@ func kept(t *testing.T, s *filestore.Store, key string) string {
 
 func keys(t *testing.T, s *filestore.Store) (keys []string) {
 	t.Helper()
-	for key, err := range s.Keys(t.Context()) {
-		require.NoError(t, err)
+	require.NoError(t, s.Each(t.Context(), time.Time{}, func(key string, _ []byte) error {
 		keys = append(keys, key)
-	}
+		return nil
+	}))
 	return keys
 }
 

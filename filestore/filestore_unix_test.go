@@ -36,8 +36,8 @@ func TestOnlyTheOwnerCanReadWhatIsKept(t *testing.T) {
 	s := open(t, dir)
 	for _, key := range []string{"alice", strings.Repeat("long", 100)} {
 		keep(t, s, key, "value")
-		require.NoError(t, s.Update(t.Context(), key, func(context.Context, []byte) ([]byte, error) {
-			return []byte("value"), nil
+		require.NoError(t, s.Update(t.Context(), key, func(context.Context, []byte) ([]byte, time.Time, error) {
+			return []byte("value"), time.Time{}, nil
 		}))
 	}
 	n := 0
@@ -142,9 +142,9 @@ func TestAReadOnlyDirectoryCanBeReadAndLosesNothing(t *testing.T) {
 	require.Equal(t, []string{"alice"}, keys(t, again))
 	ran := false
 	for _, key := range []string{"alice", "bob"} { // alice's lock file is there already
-		err := again.Update(t.Context(), key, func(context.Context, []byte) ([]byte, error) {
+		err := again.Update(t.Context(), key, func(context.Context, []byte) ([]byte, time.Time, error) {
 			ran = true
-			return []byte("other"), nil
+			return []byte("other"), time.Time{}, nil
 		})
 		require.ErrorIs(t, err, fs.ErrPermission)
 		require.ErrorContains(t, err, dir)
@@ -185,8 +185,8 @@ func TestADirectoryThatVanishesInsideUpdate(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "tokens")
 	s := open(t, dir)
 	keep(t, s, "alice", "value")
-	err := s.Update(t.Context(), "alice", func(context.Context, []byte) ([]byte, error) {
-		return []byte("other"), os.Rename(dir, dir+".moved")
+	err := s.Update(t.Context(), "alice", func(context.Context, []byte) ([]byte, time.Time, error) {
+		return []byte("other"), time.Time{}, os.Rename(dir, dir+".moved")
 	})
 	require.ErrorContains(t, err, dir)
 	require.NotErrorIs(t, err, fs.ErrNotExist)
@@ -204,7 +204,7 @@ func TestFilesOfDeletedKeysGo(t *testing.T) {
 		require.NoError(t, s.Delete(t.Context(), key))
 		require.NoError(t, s.Delete(t.Context(), key))
 		refused := errors.New("refused")
-		require.ErrorIs(t, s.Update(t.Context(), key, func(context.Context, []byte) ([]byte, error) { return nil, refused }), refused)
+		require.ErrorIs(t, s.Update(t.Context(), key, func(context.Context, []byte) ([]byte, time.Time, error) { return nil, time.Time{}, refused }), refused)
 		require.Empty(t, names(t, dir))
 	}
 }
@@ -220,11 +220,11 @@ func TestALockExcludesThoughItsFileComesAndGoes(t *testing.T) {
 		s := open(t, dir)
 		wg.Go(func() {
 			for range 1000 {
-				err := s.Update(t.Context(), "alice", func(context.Context, []byte) ([]byte, error) {
+				err := s.Update(t.Context(), "alice", func(context.Context, []byte) ([]byte, time.Time, error) {
 					assert.EqualValues(t, 1, inside.Add(1), "how many Updates run at once")
 					runtime.Gosched()
 					inside.Add(-1)
-					return nil, refused
+					return nil, time.Time{}, refused
 				})
 				assert.ErrorIs(t, err, refused)
 			}

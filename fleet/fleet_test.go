@@ -92,7 +92,7 @@ type fleet struct {
 	began     time.Time
 	ctx       context.Context // ends before the test binary runs out of time
 	job       job
-	store     pinterest.Store // as this process opened it
+	accounts  pinterest.Accounts // of the store as this process opened it
 	fake      *pinteresttest.Server
 	ledger    *ledger
 	underFire bool                // processes are killed, or were
@@ -122,7 +122,7 @@ func launch(t *testing.T, store string, h *pinteresttest.Handler) *fleet {
 	s, closeStore, err := stores[store].open(f.job.Place)
 	require.NoError(t, err)
 	t.Cleanup(closeStore)
-	f.store = s
+	f.accounts.Store = s
 
 	f.login()
 	for slot := range f.crew {
@@ -137,13 +137,13 @@ func (f *fleet) login() {
 	f.t.Helper()
 	tok := f.fake.Login(pinterest.ScopeUserAccountsRead)
 	f.ledger.login(fingerprint(tok.RefreshToken))
-	require.NoError(f.t, pinterest.SaveToken(f.ctx, f.store, account, tok))
+	require.NoError(f.t, f.accounts.Save(f.ctx, account, tok))
 }
 
 // look reads the store, which must hold a whole token at any moment.
 func (f *fleet) look() string {
 	f.t.Helper()
-	tok, err := pinterest.LoadToken(f.ctx, f.store, account)
+	tok, err := f.accounts.Load(f.ctx, account)
 	require.NoError(f.t, err, "the store holds no whole token")
 	name := fingerprint(tok.RefreshToken)
 	f.ledger.see(name)

@@ -16,7 +16,6 @@ import (
 	"net/url"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -27,7 +26,7 @@ import (
 )
 
 const (
-	account = "the account"
+	account = "the-account"
 
 	// pace is how often a process calls the API.
 	pace = 200 * time.Millisecond
@@ -94,25 +93,23 @@ func work(text string) error {
 		return err
 	}
 	defer closeStore()
-	store := &talkingStore{Store: raw}
-	conf := &pinterest.Config{
-		ClientID:     pinteresttest.DefaultAppID,
-		ClientSecret: pinteresttest.DefaultAppSecret,
-		Endpoint:     j.Endpoint,
-		RefreshAhead: ahead,
-		Logger:       slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	accounts := &pinterest.Accounts{
+		Config: &pinterest.Config{
+			ClientID:     pinteresttest.DefaultAppID,
+			ClientSecret: pinteresttest.DefaultAppSecret,
+			Endpoint:     j.Endpoint,
+			RefreshAhead: ahead,
+			Logger:       slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		},
+		Store:      &talkingStore{raw},
+		HTTPClient: &http.Client{Transport: &talkingTransport{http.DefaultTransport, j.Endpoint.TokenURL}},
 	}
-	ctx := context.WithValue(context.Background(), oauth2.HTTPClient, &http.Client{
-		Transport: &talkingTransport{http.DefaultTransport, j.Endpoint.TokenURL},
-	})
-	client := pinterest.NewClient(ctx, conf.StoredTokenSource(ctx, store, account))
 	for tick := time.Tick(pace); ; {
-		call(client, j.API+"/v5/user_account")
+		call(accounts.Client(account), j.API+"/v5/user_account")
 		select {
 		case <-tick:
 		case <-stop:
-			store.stop()
-			return nil
+			return accounts.Wait(context.Background()) // this process must not end like one that is killed
 		}
 	}
 }
@@ -146,13 +143,7 @@ func say(s step, words ...string) {
 }
 
 // A talkingStore tells of each Update's steps, and what it finds in the store.
-type talkingStore struct {
-	pinterest.Store
-
-	mu      sync.Mutex // guards stopped
-	stopped bool
-	running sync.WaitGroup
-}
+type talkingStore struct{ pinterest.Store }
 
 func (s *talkingStore) Load(ctx context.Context, key string) ([]byte, error) {
 	data, err := s.Store.Load(ctx, key)
@@ -164,30 +155,21 @@ func (s *talkingStore) Load(ctx context.Context, key string) ([]byte, error) {
 	return data, nil
 }
 
-func (s *talkingStore) Update(ctx context.Context, key string, f func(context.Context, []byte) ([]byte, error)) error {
-	s.mu.Lock()
-	if s.stopped {
-		s.mu.Unlock()
-		return errors.New("this process ends")
-	}
-	s.running.Add(1)
-	s.mu.Unlock()
-	defer s.running.Done()
-
+func (s *talkingStore) Update(ctx context.Context, key string, f func(context.Context, []byte) ([]byte, time.Time, error)) error {
 	var name string
 	var declined error
 	say(waits)
-	err := s.Store.Update(ctx, key, func(ctx context.Context, old []byte) ([]byte, error) {
+	err := s.Store.Update(ctx, key, func(ctx context.Context, old []byte) ([]byte, time.Time, error) {
 		say(locked, nameOf(old))
-		value, err := f(ctx, old)
+		value, due, err := f(ctx, old)
 		if err != nil {
 			declined = err
-			return nil, err
+			return nil, time.Time{}, err
 		}
 		<-time.After(rand.N(slowness))
 		name = nameOf(value)
 		say(saves, name)
-		return value, nil
+		return value, due, nil
 	})
 	switch {
 	case err == nil:
@@ -198,15 +180,6 @@ func (s *talkingStore) Update(ctx context.Context, key string, f func(context.Co
 		say(failed, fmt.Sprintf("%q", err))
 	}
 	return err
-}
-
-// stop waits for the Update that is running and lets no other begin: this
-// process must not end like one that is killed.
-func (s *talkingStore) stop() {
-	s.mu.Lock()
-	s.stopped = true
-	s.mu.Unlock()
-	s.running.Wait()
 }
 
 // A talkingTransport tells of requests to the token endpoint.

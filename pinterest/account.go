@@ -24,17 +24,16 @@ const defaultAccount = "default"
 // An app is what is kept of an account beside its token: what it takes to renew
 // the token later.
 type app struct {
-	ID     string   `json:"app_id"`
-	Secret string   `json:"app_secret,omitempty"` // kept if it was typed in
-	API    string   `json:"token_url"`
-	OAuth  string   `json:"auth_url"`
-	Scopes []string `json:"client_credentials,omitempty"` // asked for without a user; of a user's login none
+	ID     string `json:"app_id"`
+	Secret string `json:"app_secret,omitempty"` // kept if it was typed in
+	API    string `json:"token_url"`
+	OAuth  string `json:"auth_url"`
 }
 
 // An account is a login that is kept under a name.
 type account struct {
 	name  string
-	vault *vault
+	store *accountStore
 	token *oauth2.Token
 	app   *app // nil: the token was put there by another program
 }
@@ -45,14 +44,14 @@ func accountFlag(c *cobra.Command, name *string) {
 }
 
 func checkAccount(name string) error {
-	if name == "" || strings.ContainsFunc(name, unicode.IsControl) {
-		return wrongUsage("--account is empty or not printable", "give it a name like "+defaultAccount)
+	if name == "" || strings.ContainsFunc(name, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
+		return wrongUsage("--account is empty, or holds white space or a control character", "give it a name like "+defaultAccount)
 	}
 	return nil
 }
 
 // account returns the account of that name.
-func (v *vault) account(ctx context.Context, name string) (*account, error) {
+func (v *accountStore) account(ctx context.Context, name string) (*account, error) {
 	if err := checkAccount(name); err != nil {
 		return nil, err
 	}
@@ -60,10 +59,11 @@ func (v *vault) account(ctx context.Context, name string) (*account, error) {
 }
 
 // load is account for any name that a store may have.
-func (v *vault) load(ctx context.Context, name string) (*account, error) {
-	a := &account{name: name, vault: v}
+func (v *accountStore) load(ctx context.Context, name string) (*account, error) {
+	a := &account{name: name, store: v}
 	var err error
-	a.token, err = pinterest.LoadToken(ctx, v.tokens, name)
+	saved := pinterest.Accounts{Store: v.tokens}
+	a.token, err = saved.Load(ctx, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &failure{
 			err:    fmt.Errorf("nobody is logged in as %q: there is no token in %s", name, v.name),
@@ -79,7 +79,7 @@ func (v *vault) load(ctx context.Context, name string) (*account, error) {
 }
 
 // app returns what is kept of the account beside its token, nil if nothing is.
-func (v *vault) app(ctx context.Context, name string) (*app, error) {
+func (v *accountStore) app(ctx context.Context, name string) (*app, error) {
 	data, err := v.apps.Load(ctx, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -107,7 +107,7 @@ func (a *account) login() string {
 		}
 		line += " --account " + name
 	}
-	return line + a.vault.storeArgs()
+	return line + a.store.storeArgs()
 }
 
 // server returns the server that issued a's token, as far as that is known.
@@ -115,11 +115,20 @@ func (a *account) server() server {
 	if a.app != nil {
 		return server{AuthURL: a.app.OAuth, TokenURL: a.app.API, AuthStyle: oauth2.AuthStyleInHeader}
 	}
-	if a.token.Extra("environment") == "sandbox" {
-		return sandbox
+	if host := a.issuer(); host != "" {
+		return serverAt(host)
 	}
 	return production
 }
+
+// issuer returns the host that issued a's token, empty if that is not known.
+func (a *account) issuer() string {
+	host, _ := a.token.Extra("issuer").(string)
+	return host
+}
+
+// ownedByApp reports whether a is the app's own account: nobody logged in.
+func (a *account) ownedByApp() bool { return a.token.Extra("grant") == "client_credentials" }
 
 // config returns the Config that renews a's token. It has no secret if none is
 // to be had, which problem explains; a token that is good needs none.
@@ -129,7 +138,7 @@ func (a *account) config() (conf *pinterest.Config, problem error, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if named && a.app == nil && a.token.Extra("environment") == nil {
+	if host := a.issuer(); named && a.app == nil && (host == "" || host == hostOf(wanted.TokenURL)) {
 		at = wanted
 	}
 	if named && wanted.TokenURL != at.TokenURL {
@@ -138,7 +147,8 @@ func (a *account) config() (conf *pinterest.Config, problem error, err error) {
 	}
 	conf = &pinterest.Config{
 		Endpoint:     oauth2.Endpoint(at),
-		RefreshAhead: -1, // or this process could end in the middle of a renewal in the background
+		RefreshAhead: -1, // a token that was printed is not to be replaced behind its user's back
+		Logger:       a.store.logger,
 	}
 	if a.app == nil {
 		id, secret := os.Getenv(envAppID), os.Getenv(envAppSecret)
@@ -150,7 +160,6 @@ func (a *account) config() (conf *pinterest.Config, problem error, err error) {
 		return conf, problem, nil
 	}
 	conf.ClientID = a.app.ID
-	conf.Scopes = a.app.Scopes
 	id, secret := os.Getenv(envAppID), secretOfEnv(a.app.ID)
 	switch {
 	case secret != "":
@@ -176,7 +185,7 @@ func secretOfEnv(appID string) string {
 }
 
 // source returns a source of tokens that are good now, for a process that uses
-// them at once. Renew makes it begin with a new one. Settle the vault's tokens
+// them at once. Renew makes it begin with a new one. The store is to be settled
 // before the process ends.
 func (a *account) source(ctx context.Context, renew bool) (*pinterest.TokenSource, error) {
 	conf, problem, err := a.config()
@@ -187,15 +196,7 @@ func (a *account) source(ctx context.Context, renew bool) (*pinterest.TokenSourc
 	if due && problem != nil {
 		return nil, problem
 	}
-	if a.app != nil && len(a.app.Scopes) > 0 {
-		if due {
-			if a.token, err = a.again(ctx, conf, renew); err != nil {
-				return nil, advise(err, a.login())
-			}
-		}
-		return conf.TokenSource(ctx, a.token), nil
-	}
-	src := conf.StoredTokenSource(ctx, a.vault.tokens, a.name)
+	src := a.store.accounts(conf, a.store.tokens).Source(a.name)
 	if !due {
 		return src, nil
 	}
@@ -209,27 +210,6 @@ func (a *account) source(ctx context.Context, renew bool) (*pinterest.TokenSourc
 	}
 	_, err = src.Refresh(ctx)
 	return src, advise(err, a.login())
-}
-
-// again gets the next token of an account that is the app's own. However many
-// processes ask, one request is sent.
-func (a *account) again(ctx context.Context, conf *pinterest.Config, renew bool) (*oauth2.Token, error) {
-	var t *oauth2.Token
-	asIs := errors.New("the store is to stay as it is")
-	err := a.vault.tokens.Update(ctx, a.name, func(ctx context.Context, old []byte) ([]byte, error) {
-		var err error
-		if t, err = pinterest.UnmarshalToken(old); err == nil && !nearlyExpired(t) && !renew {
-			return nil, asIs
-		}
-		if t, err = conf.ClientCredentials(ctx).TokenContext(ctx); err != nil {
-			return nil, err
-		}
-		return pinterest.MarshalToken(t)
-	})
-	if err == asIs {
-		err = nil
-	}
-	return t, err
 }
 
 // nearlyExpired reports whether too little of t's life is left to print it for
@@ -248,39 +228,41 @@ func nearlyExpired(t *oauth2.Token) bool {
 	return time.Until(t.Expiry) < left
 }
 
-// keep keeps a login: the app first, as a token without one cannot be renewed.
-func (v *vault) keep(ctx context.Context, name string, a *app, t *oauth2.Token) error {
+// save saves a login: the app first, as a token without one cannot be renewed.
+func (v *accountStore) save(ctx context.Context, name string, a *app, t *oauth2.Token) error {
 	data, err := json.Marshal(a)
 	if err != nil {
 		return err
 	}
 	var before []byte
-	err = v.apps.Update(ctx, name, func(_ context.Context, old []byte) ([]byte, error) {
+	err = v.apps.Update(ctx, name, func(_ context.Context, old []byte) ([]byte, time.Time, error) {
 		before = slices.Clone(old)
-		return data, nil
+		return data, time.Time{}, nil
 	})
 	if err != nil {
 		return err
 	}
-	if err := pinterest.SaveToken(ctx, v.tokens, name, t); err != nil {
+	accounts := pinterest.Accounts{Store: v.tokens}
+	if err := accounts.Save(ctx, name, t); err != nil {
 		ctx := context.WithoutCancel(ctx)
 		if before == nil {
 			return errors.Join(err, v.apps.Delete(ctx, name))
 		}
-		return errors.Join(err, v.apps.Update(ctx, name, func(context.Context, []byte) ([]byte, error) { return before, nil }))
+		return errors.Join(err, v.apps.Update(ctx, name, func(context.Context, []byte) ([]byte, time.Time, error) { return before, time.Time{}, nil }))
 	}
 	return nil
 }
 
 // names returns the names of all accounts, in order.
-func (v *vault) names(ctx context.Context) ([]string, error) {
+func (v *accountStore) names(ctx context.Context) ([]string, error) {
 	var names []string
-	for name, err := range v.tokens.Keys(ctx) {
-		if err != nil {
-			return nil, err
-		}
+	err := v.tokens.Each(ctx, time.Time{}, func(name string, _ []byte) error {
 		names = append(names, name)
-	}
+		return nil
+	})
 	slices.Sort(names)
-	return names, nil
+	return names, err
 }
+
+// errAsIs ends an Update that has nothing to write.
+var errAsIs = errors.New("the store is to stay as it is")

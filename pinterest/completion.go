@@ -53,7 +53,7 @@ func completeAccounts(c *cobra.Command, _ []string, _ string) ([]string, cobra.S
 	if f := c.Flag("store"); f != nil {
 		store = f.Value.String()
 	}
-	v, err := openVault(c, store, false)
+	v, err := openAccountStore(c, store, false)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}

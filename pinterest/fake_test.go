@@ -103,7 +103,7 @@ func setFake(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// login ACCOUNT [SCOPE...] keeps an account, as "pinterest login" does where a
+// login ACCOUNT [SCOPE...] saves an account, as "pinterest login" does where a
 // browser can be played.
 func logIn(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
@@ -115,7 +115,7 @@ func logIn(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	at := ts.Getenv("FAKE")
 	token := ts.Value("fake").(*pinteresttest.Handler).Login(args[1:]...)
-	ts.Check(v.keep(context.Background(), args[0], &app{ID: ts.Getenv(envAppID), API: at + tokenPath, OAuth: at + "/oauth/"}, token))
+	ts.Check(v.save(context.Background(), args[0], &app{ID: ts.Getenv(envAppID), API: at + tokenPath, OAuth: at + "/oauth/"}, token))
 }
 
 // The fake knows a second app, too, which has its own users.

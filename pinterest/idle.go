@@ -5,16 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
+	"slices"
 	"time"
-
-	"golang.org/x/oauth2"
 
 	"github.com/go-pinterest/pinterest"
 )
 
-// keepAlive is [pinterest.Config.KeepAlive] for all accounts of v, whichever
+// keepAlive is [pinterest.Accounts.KeepAlive] for all accounts of v, whichever
 // apps and servers they belong to. Its errors have hints.
-func (v *vault) keepAlive(ctx context.Context, opts *pinterest.KeepAliveOptions) iter.Seq2[string, error] {
+func (v *accountStore) keepAlive(ctx context.Context, opts *pinterest.KeepAliveOptions) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		names, err := v.names(ctx)
 		if err != nil {
@@ -44,7 +44,7 @@ func (v *vault) keepAlive(ctx context.Context, opts *pinterest.KeepAliveOptions)
 			}
 		}
 		for _, g := range groups {
-			if !g.keepAlive(ctx, v.tokens, opts, yield) {
+			if !g.keepAlive(ctx, v, opts, yield) {
 				return
 			}
 		}
@@ -52,7 +52,7 @@ func (v *vault) keepAlive(ctx context.Context, opts *pinterest.KeepAliveOptions)
 }
 
 // idle says of the accounts that keepAlive met why it renewed none of them.
-func (v *vault) idle(within days) string {
+func (v *accountStore) idle(within days) string {
 	long := within.String()
 	if d := time.Duration(within); d%oneDay == 0 && d > oneDay {
 		long = fmt.Sprintf("%d days", d/oneDay)
@@ -68,7 +68,7 @@ func (v *vault) idle(within days) string {
 
 // renewable returns the account of that name and what renews its token. Both are
 // nil if there is no refresh token.
-func (v *vault) renewable(ctx context.Context, name string) (*account, *pinterest.Config, error) {
+func (v *accountStore) renewable(ctx context.Context, name string) (*account, *pinterest.Config, error) {
 	a, err := v.load(ctx, name)
 	var f *failure
 	switch {
@@ -86,38 +86,29 @@ func (v *vault) renewable(ctx context.Context, name string) (*account, *pinteres
 	return a, conf, nil
 }
 
-// A group is the accounts that the same app renews at the same server.
+// A group is the accounts that the same app renews at the same server, each with
+// the command line that logs in again.
 type group struct {
 	conf   *pinterest.Config
-	names  []string
-	logins map[string]string // by name, the command line that logs in again
+	logins map[string]string
 }
 
 // join adds a to the group of its app and server.
 func join(groups []*group, a *account, conf *pinterest.Config) []*group {
-	type app struct {
-		id, secret string
-		at         oauth2.Endpoint
+	i := slices.IndexFunc(groups, func(g *group) bool {
+		return g.conf.ClientID == conf.ClientID && g.conf.ClientSecret == conf.ClientSecret && g.conf.Endpoint == conf.Endpoint
+	})
+	if i < 0 {
+		i = len(groups)
+		groups = append(groups, &group{conf, make(map[string]string)})
 	}
-	of := func(c *pinterest.Config) app { return app{c.ClientID, c.ClientSecret, c.Endpoint} }
-	var g *group
-	for _, other := range groups {
-		if of(other.conf) == of(conf) {
-			g = other
-		}
-	}
-	if g == nil {
-		g = &group{conf: conf, logins: make(map[string]string)}
-		groups = append(groups, g)
-	}
-	g.names = append(g.names, a.name)
-	g.logins[a.name] = a.login()
+	groups[i].logins[a.name] = a.login()
 	return groups
 }
 
 // keepAlive reports whether it is to go on with the next group.
-func (g *group) keepAlive(ctx context.Context, s pinterest.Store, opts *pinterest.KeepAliveOptions, yield func(string, error) bool) bool {
-	for name, err := range g.conf.KeepAlive(ctx, only{s, g.names}, opts) {
+func (g *group) keepAlive(ctx context.Context, v *accountStore, opts *pinterest.KeepAliveOptions, yield func(string, error) bool) bool {
+	for name, err := range v.accounts(g.conf, only{v.tokens, g.logins}).KeepAlive(ctx, opts) {
 		switch {
 		case name != "":
 			if !yield(name, advise(err, g.logins[name])) {
@@ -127,7 +118,7 @@ func (g *group) keepAlive(ctx context.Context, s pinterest.Store, opts *pinteres
 			yield("", ctx.Err())
 			return false
 		default: // nothing can be sent, which concerns none but these
-			for _, name := range g.names {
+			for _, name := range slices.Sorted(maps.Keys(g.logins)) {
 				if !yield(name, advise(err, g.logins[name])) {
 					return false
 				}
@@ -137,19 +128,18 @@ func (g *group) keepAlive(ctx context.Context, s pinterest.Store, opts *pinteres
 	return true
 }
 
-// only is a Store in which those keys alone can be seen.
+// only is a Store in which those accounts alone can be seen.
 type only struct {
 	pinterest.Store
-	keys []string
+	logins map[string]string
 }
 
-// Keys implements [pinterest.Store].
-func (o only) Keys(context.Context) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		for _, key := range o.keys {
-			if !yield(key, nil) {
-				return
-			}
+// Each implements [pinterest.Store].
+func (o only) Each(ctx context.Context, before time.Time, f func(key string, value []byte) error) error {
+	return o.Store.Each(ctx, before, func(key string, value []byte) error {
+		if _, ok := o.logins[key]; !ok {
+			return nil
 		}
-	}
+		return f(key, value)
+	})
 }

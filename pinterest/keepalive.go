@@ -56,7 +56,7 @@ all. With --every it is 0 when it is stopped.`,
 			if _, _, err := serverOfEnv(); err != nil {
 				return err
 			}
-			v, err := openVault(c, store, false)
+			v, err := openAccountStore(c, store, false)
 			if err != nil {
 				return err
 			}
@@ -86,7 +86,7 @@ type keepalive struct {
 	parallel      int
 	json          bool
 
-	pass func(ctx context.Context, opts *pinterest.KeepAliveOptions) iter.Seq2[string, error] // as Config.KeepAlive has it
+	pass func(ctx context.Context, opts *pinterest.KeepAliveOptions) iter.Seq2[string, error] // as Accounts.KeepAlive has it
 
 	// idle says more of a pass that had nothing to do; it may be nil.
 	idle func() string

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/oauth2"
 
 	"github.com/go-pinterest/pinterest"
 	"github.com/go-pinterest/pinterest/pinteresttest"
@@ -35,16 +33,20 @@ func newIdle(t *testing.T, accounts ...string) *idle {
 		conf:  pinterest.Config{ClientID: pinteresttest.DefaultAppID, ClientSecret: pinteresttest.DefaultAppSecret},
 	}
 	for _, account := range accounts {
-		require.NoError(t, pinterest.SaveToken(t.Context(), i, account, i.fake.Login()))
+		data, err := pinterest.MarshalToken(i.fake.Login())
+		require.NoError(t, err)
+		require.NoError(t, i.Update(t.Context(), account, func(context.Context, []byte) ([]byte, time.Time, error) {
+			return data, time.Now(), nil
+		}))
 	}
 	return i
 }
 
-func (i *idle) Keys(ctx context.Context) iter.Seq2[string, error] {
+func (i *idle) Each(ctx context.Context, before time.Time, f func(string, []byte) error) error {
 	if i.down.Load() {
-		return func(yield func(string, error) bool) { yield("", errors.New("the database is being restarted")) }
+		return errors.New("the database is being restarted")
 	}
-	return i.Store.Keys(ctx)
+	return i.Store.Each(ctx, before, f)
 }
 
 // A session is a keepalive that runs.
@@ -58,12 +60,10 @@ type session struct {
 // cannot run, as signals reach into none.
 func (i *idle) start(t *testing.T, k keepalive) *session {
 	s := &session{ended: make(chan error, 1)}
-	k.pass = func(ctx context.Context, opts *pinterest.KeepAliveOptions) iter.Seq2[string, error] {
-		return i.conf.KeepAlive(ctx, i, opts)
-	}
-	k.out, k.told = &s.out, &s.told
-	ctx := context.WithValue(t.Context(), oauth2.HTTPClient, i.fake.Client())
-	ctx, s.stop = context.WithCancel(ctx)
+	accounts := &pinterest.Accounts{Config: &i.conf, Store: i, HTTPClient: i.fake.Client()}
+	k.pass, k.out, k.told = accounts.KeepAlive, &s.out, &s.told
+	var ctx context.Context
+	ctx, s.stop = context.WithCancel(t.Context())
 	t.Cleanup(s.stop)
 	go func() { s.ended <- k.run(ctx) }()
 	return s
@@ -172,10 +172,9 @@ func TestTheWorstOfASweepIsItsExitStatus(t *testing.T) {
 func TestAnAccountsNameIsPrintedInOneLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := newIdle(t, "a\x1b[2J\nb")
-		i.fake.RevokeGrants()
 		s := i.start(t, keepalive{within: all})
-		require.Equal(t, statusReauthorize, exitStatus(<-s.ended))
-		assert.Regexp(t, `^pinterest: a \[2J b: refresh: .*\n`, s.told.String())
+		require.Equal(t, statusFailed, exitStatus(<-s.ended))
+		assert.Regexp(t, `^pinterest: a \[2J b: the key holds the character U\+001B: .*\n`, s.told.String())
 		assert.NotContains(t, s.told.String(), "\x1b")
 	})
 }

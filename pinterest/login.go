@@ -100,12 +100,12 @@ func (l *login) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	v, err := openVault(c, l.store, true)
+	v, err := openAccountStore(c, l.store, true)
 	if err != nil {
 		return err
 	}
 	defer v.close()
-	if err := l.mayReplace(c.Context(), v, at); err != nil {
+	if err := l.mayReplace(c, v, at); err != nil {
 		return err
 	}
 	id, secret, typed, err := credentials(c)
@@ -123,17 +123,16 @@ func (l *login) run(c *cobra.Command) error {
 	if typed {
 		kept.Secret = secret
 	}
-	keep := func(ctx context.Context, t *oauth2.Token) error { return v.keep(ctx, l.account, kept, t) }
+	save := func(ctx context.Context, t *oauth2.Token) error { return v.save(ctx, l.account, kept, t) }
 
-	again := (&account{name: l.account, vault: v}).login()
+	again := (&account{name: l.account, store: v}).login()
 	if l.app {
-		kept.Scopes = l.scopes
 		var t *oauth2.Token
 		if t, err = conf.ClientCredentials(c.Context()).TokenContext(c.Context()); err == nil {
-			err = keep(c.Context(), t)
+			err = save(c.Context(), t)
 		}
 	} else {
-		err = l.authorize(c, conf, keep)
+		err = l.authorize(c, conf, save)
 	}
 	if err != nil {
 		return advise(err, again)
@@ -188,17 +187,19 @@ func (l *login) check(w io.Writer) (server, error) {
 
 // mayReplace refuses to replace the token of another server, and finds out
 // whether a new one could be kept before the user is bothered.
-func (l *login) mayReplace(ctx context.Context, v *vault, at server) error {
+func (l *login) mayReplace(c *cobra.Command, v *accountStore, at server) error {
+	ctx := c.Context()
 	a, err := v.account(ctx, l.account)
-	if err == nil && a.server().TokenURL != at.TokenURL && (a.app != nil || a.token.Extra("environment") != nil) {
+	if err == nil && a.server().TokenURL != at.TokenURL && (a.app != nil || a.issuer() != "") {
 		return withHint(fmt.Errorf("account %q belongs to %s, and this login is at %s", l.account, a.server().name(), at.name()),
 			"give this one another name by --account, or run pinterest logout --account "+shellWord(l.account)+v.storeArgs()+" first")
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) && exitStatus(err) != statusReauthorize {
-		say(v.tokens.say, "what is kept of account %q will be replaced: %v", l.account, err)
+		say(c.ErrOrStderr(), "what is kept of account %q will be replaced: %v", l.account, err)
 	}
-	for _, s := range []pinterest.Store{v.tokens.Store, v.apps} {
-		if err := rehearse(ctx, s, l.account); err != nil {
+	for _, s := range []pinterest.Store{v.tokens, v.apps} {
+		err := s.Update(ctx, l.account, func(context.Context, []byte) ([]byte, time.Time, error) { return nil, time.Time{}, errAsIs })
+		if err != errAsIs {
 			err = fmt.Errorf("the token could not be kept: %w", err)
 			if f := new(failure); errors.As(err, &f) {
 				return err // it has a hint
@@ -209,8 +210,8 @@ func (l *login) mayReplace(ctx context.Context, v *vault, at server) error {
 	return nil
 }
 
-// authorize has the user approve in the browser, and keeps the token.
-func (l *login) authorize(c *cobra.Command, conf *pinterest.Config, keep func(context.Context, *oauth2.Token) error) error {
+// authorize has the user approve in the browser, and saves the token.
+func (l *login) authorize(c *cobra.Command, conf *pinterest.Config, save func(context.Context, *oauth2.Token) error) error {
 	ctx, cancel := context.WithTimeoutCause(c.Context(), l.timeout, errNobodyCame)
 	defer cancel()
 	state := rand.Text()
@@ -221,7 +222,7 @@ func (l *login) authorize(c *cobra.Command, conf *pinterest.Config, keep func(co
 		if err != nil {
 			return err
 		}
-		return keep(c.Context(), t)
+		return save(c.Context(), t)
 	}
 	w := c.ErrOrStderr()
 

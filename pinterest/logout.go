@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -23,7 +24,7 @@ Pinterest revokes only the tokens of system users. An ordinary user ends an app'
 access in Pinterest's own settings. The token is forgotten here in any case.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			v, err := openVault(c, store, false)
+			v, err := openAccountStore(c, store, false)
 			if err != nil {
 				return err
 			}
@@ -39,7 +40,7 @@ access in Pinterest's own settings. The token is forgotten here in any case.`,
 // elsewhere is where a user ends an app's access.
 const elsewhere = "to end its access, disconnect the app in your settings at https://www.pinterest.com/settings/security"
 
-func (v *vault) logout(c *cobra.Command, name string) error {
+func (v *accountStore) logout(c *cobra.Command, name string) error {
 	ctx, w := c.Context(), c.ErrOrStderr()
 	a, err := v.account(ctx, name)
 	var f *failure
@@ -52,7 +53,8 @@ func (v *vault) logout(c *cobra.Command, name string) error {
 	}
 	// It is forgotten whatever became of that.
 	ctx = context.WithoutCancel(ctx)
-	if err := errors.Join(v.tokens.Delete(ctx, name), v.apps.Delete(ctx, name)); err != nil {
+	accounts := pinterest.Accounts{Store: v.tokens}
+	if err := errors.Join(accounts.Forget(ctx, name), v.apps.Delete(ctx, name)); err != nil {
 		return withHint(err, "the account is not forgotten")
 	}
 	var e *pinterest.Error
@@ -76,8 +78,7 @@ func (a *account) revoke(ctx context.Context) error {
 		return err
 	}
 	var outcome error
-	asIs := errors.New("the store is to stay as it is")
-	err = a.vault.tokens.Store.Update(ctx, a.name, func(ctx context.Context, data []byte) ([]byte, error) {
+	err = a.store.tokens.Update(ctx, a.name, func(ctx context.Context, data []byte) ([]byte, time.Time, error) {
 		t, err := pinterest.UnmarshalToken(data)
 		if err == nil {
 			err = conf.Revoke(ctx, t)
@@ -86,9 +87,9 @@ func (a *account) revoke(ctx context.Context) error {
 			err = nil // it is dead
 		}
 		outcome = err
-		return nil, asIs
+		return nil, time.Time{}, errAsIs
 	})
-	if err == asIs {
+	if err == errAsIs {
 		return outcome
 	}
 	return err

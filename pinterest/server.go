@@ -60,6 +60,20 @@ func serverOfEnv() (server, bool, error) {
 	return s, true, nil
 }
 
+// serverAt returns the server whose token endpoint is at that host.
+func serverAt(host string) server {
+	for _, s := range []server{production, sandbox} {
+		if host == hostOf(s.TokenURL) {
+			return s
+		}
+	}
+	u := url.URL{Scheme: "https", Host: host}
+	if isLoopback(u.Hostname()) {
+		u.Scheme = "http"
+	}
+	return server{AuthURL: u.String() + "/oauth/", TokenURL: u.String() + tokenPath, AuthStyle: production.AuthStyle}
+}
+
 const tokenPath = "/v5/oauth/token"
 
 // name is how users know s: by its environment, or else by its URL.

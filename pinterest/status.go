@@ -33,9 +33,10 @@ func (a *account) report() report {
 		Environment: a.server().name(),
 		Scopes:      pinterest.GrantedScopes(a.token),
 		Refreshable: a.token.RefreshToken != "",
+		OwnAccount:  a.ownedByApp(),
 	}
 	if a.app != nil {
-		r.AppID, r.AppSecretKept, r.OwnAccount = a.app.ID, a.app.Secret != "", len(a.app.Scopes) > 0
+		r.AppID, r.AppSecretKept = a.app.ID, a.app.Secret != ""
 	}
 	second := func(t time.Time) *time.Time { t = t.UTC().Truncate(time.Second); return &t }
 	if !a.token.Expiry.IsZero() {
@@ -93,7 +94,7 @@ An access token is renewed when it is needed, by the refresh token. When that ha
 expired, the user has to log in again.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			v, err := openVault(c, store, false)
+			v, err := openAccountStore(c, store, false)
 			if err != nil {
 				return err
 			}
@@ -128,7 +129,7 @@ expired, the user has to log in again.`,
 				}
 			}
 			if len(names) == 0 {
-				nobody := &account{name: defaultAccount, vault: v}
+				nobody := &account{name: defaultAccount, store: v}
 				return &failure{err: fmt.Errorf("nobody is logged in: there is no token in %s", v.name), hint: "run: " + nobody.login(), status: statusReauthorize}
 			}
 			return failed

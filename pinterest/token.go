@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"time"
 
@@ -55,7 +54,7 @@ it once.`,
 // useAccount calls f with the account of that name, and returns when all that
 // f renewed is saved.
 func useAccount(c *cobra.Command, store, name string, f func(a *account) error) error {
-	v, err := openVault(c, store, false)
+	v, err := openAccountStore(c, store, false)
 	if err != nil {
 		return err
 	}
@@ -65,16 +64,4 @@ func useAccount(c *cobra.Command, store, name string, f func(a *account) error) 
 		return err
 	}
 	return v.settled(c.Context(), f(a))
-}
-
-// settled returns err when all that was renewed is saved, or else what is wrong
-// with that. Being stopped before is no reason not to.
-func (v *vault) settled(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		ctx = context.WithoutCancel(ctx)
-	}
-	if unsaved := v.tokens.settle(ctx); err == nil {
-		err = unsaved
-	}
-	return err
 }

@@ -37,7 +37,7 @@ func BenchmarkUpdate(b *testing.B) {
 		return err
 	}
 	update := func() error {
-		return s.Update(ctx, "key", func(context.Context, []byte) ([]byte, error) { return value, nil })
+		return s.Update(ctx, "key", func(context.Context, []byte) ([]byte, time.Time, error) { return value, time.Time{}, nil })
 	}
 	require.NoError(b, update())
 	require.NoError(b, bare())

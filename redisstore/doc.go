@@ -3,7 +3,8 @@
 //
 //	client := redis.NewClient(&redis.Options{Addr: "localhost:6379"})
 //	store := &redisstore.Store{Client: client}
-//	src := config.StoredTokenSource(ctx, store, "alice")
+//	accounts := &pinterest.Accounts{Config: config, Store: store}
+//	client := accounts.Client("alice")
 //
 // It is for those who run Redis as a database, with appendonly yes, and have
 // read what it cannot promise, below. Most others are better served by sqlstore.
@@ -47,11 +48,11 @@
 //
 // # Layout and limits
 //
-// A key is kept in a hash, whose fields are its value and the id of the Update
-// that wrote it, without an expiry. It is listed in one of 64 sorted sets, from
-// which Keys reads page by page, in bounded memory, without SCAN or KEYS, which
-// would look through the whole of Redis; the price is that every key is stored
-// twice. A hash and the set that lists it share a hash tag, and every script
+// A key is kept in a hash, whose fields are its value, when it is due, in
+// milliseconds of Unix time, and the id of the Update that wrote it, without an
+// expiry. It is listed in one of 64 sorted sets, from which Each reads page by
+// page, in bounded memory, without SCAN or KEYS, which would look through the
+// whole of Redis; the price is that every key is stored twice. A hash and the set that lists it share a hash tag, and every script
 // keeps to one tag, so Redis Cluster works. Client-side sharding (redis.Ring) is
 // refused: it takes a shard that is down for an empty one.
 //

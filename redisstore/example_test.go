@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
@@ -22,27 +23,23 @@ func Example() {
 
 	ctx := context.Background()
 	store := &redisstore.Store{Client: client}
-	// In a program this is done by pinterest.SaveToken and by the token source
-	// that pinterest.Config.StoredTokenSource returns.
-	err = store.Update(ctx, "alice", func(ctx context.Context, old []byte) ([]byte, error) {
+	// In a program pinterest.Accounts does this.
+	err = store.Update(ctx, "alice", func(ctx context.Context, old []byte) ([]byte, time.Time, error) {
 		if old != nil {
-			return nil, fmt.Errorf("alice has a token already")
+			return nil, time.Time{}, fmt.Errorf("alice has a token already")
 		}
-		return []byte(`{"refresh_token":"pinr.…"}`), nil
+		return []byte(`{"refresh_token":"pinr.…"}`), time.Time{}, nil
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
 
-	for key, err := range store.Keys(ctx) {
-		if err != nil {
-			log.Fatal(err)
-		}
-		value, err := store.Load(ctx, key)
-		if err != nil {
-			log.Fatal(err)
-		}
+	err = store.Each(ctx, time.Time{}, func(key string, value []byte) error {
 		fmt.Printf("%s: %s\n", key, value)
+		return nil
+	})
+	if err != nil {
+		log.Fatal(err)
 	}
 	// Output: alice: {"refresh_token":"pinr.…"}
 }

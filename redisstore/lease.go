@@ -80,18 +80,18 @@ func (l *lease) renew(ctx context.Context, lost context.CancelCauseFunc) {
 	}
 }
 
-// save keeps value and lets the lease go. It does so even if ctx is over, and
+// save keeps value and due and lets the lease go. It does so even if ctx is over, and
 // tries for as long as a lease, since value may be all there is of a token.
 //
 // Redis decides whether the lease was lost, not the clock of this process. A
 // lease that lapsed and that nobody missed is as good as one held.
-func (l *lease) save(ctx context.Context, value []byte) error {
+func (l *lease) save(ctx context.Context, value []byte, due time.Time) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.store.lease())
 	defer cancel()
 	var failed error
 	for {
 		saved, err := answer(ctx, func() (int, error) {
-			return saveScript.Run(ctx, l.store.Client, l.names, l.id, l.key, value, l.by).Int()
+			return saveScript.Run(ctx, l.store.Client, l.names, l.id, l.key, value, l.by, milliseconds(due)).Int()
 		}, nil)
 		if err == nil && saved == 1 {
 			return nil

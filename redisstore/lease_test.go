@@ -23,7 +23,7 @@ func TestTheLeaseIsRenewedForAsLongAsFRuns(t *testing.T) {
 	other := &redisstore.Store{Client: dial(t), Prefix: prefix, Lease: lease}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	require.NoError(t, holder.Update(ctx, "key", func(fctx context.Context, _ []byte) ([]byte, error) {
+	require.NoError(t, holder.Update(ctx, "key", func(fctx context.Context, _ []byte) ([]byte, time.Time, error) {
 		wait, stop := context.WithTimeout(t.Context(), 3*lease)
 		defer stop()
 		require.ErrorIs(t, other.Update(wait, "key", returning("other")), context.DeadlineExceeded)
@@ -35,7 +35,7 @@ func TestTheLeaseIsRenewedForAsLongAsFRuns(t *testing.T) {
 		defer stop()
 		require.ErrorIs(t, other.Delete(wait, "key"), context.DeadlineExceeded)
 		require.ErrorIs(t, context.Cause(fctx), context.Canceled)
-		return []byte("holder"), nil
+		return []byte("holder"), time.Time{}, nil
 	}))
 	require.Equal(t, "holder", kept(t, other, "key"))
 }
@@ -59,10 +59,10 @@ func TestALapsedHolderCannotOverwriteWhatIsNewer(t *testing.T) {
 			inside()
 		}, ""},
 		"another is inside": {func(t *testing.T, other *redisstore.Store, inside func()) {
-			require.NoError(t, other.Update(t.Context(), "key", func(_ context.Context, old []byte) ([]byte, error) {
+			require.NoError(t, other.Update(t.Context(), "key", func(_ context.Context, old []byte) ([]byte, time.Time, error) {
 				assert.Equal(t, "old", string(old))
 				inside()
-				return []byte("newer"), nil
+				return []byte("newer"), time.Time{}, nil
 			}))
 		}, "newer"},
 	} {
@@ -73,10 +73,10 @@ func TestALapsedHolderCannotOverwriteWhatIsNewer(t *testing.T) {
 
 			entered, leave, done := make(chan bool), make(chan bool), make(chan error)
 			go func() {
-				done <- holder.Update(t.Context(), "key", func(context.Context, []byte) ([]byte, error) {
+				done <- holder.Update(t.Context(), "key", func(context.Context, []byte) ([]byte, time.Time, error) {
 					entered <- true
 					<-leave
-					return []byte("stale"), nil
+					return []byte("stale"), time.Time{}, nil
 				})
 			}()
 			receive(t, entered, "the holder")
@@ -104,12 +104,12 @@ func TestALapseThatNobodyUsedLosesNothing(t *testing.T) {
 		if old != "" {
 			keep(t, s, "key", old)
 		}
-		require.NoError(t, s.Update(t.Context(), "key", func(context.Context, []byte) ([]byte, error) {
+		require.NoError(t, s.Update(t.Context(), "key", func(context.Context, []byte) ([]byte, time.Time, error) {
 			mini.FastForward(15 * time.Second)
-			assert.ErrorIs(t, other.Update(t.Context(), "key", func(context.Context, []byte) ([]byte, error) {
-				return nil, errRefused // it was in, and changed nothing
+			assert.ErrorIs(t, other.Update(t.Context(), "key", func(context.Context, []byte) ([]byte, time.Time, error) {
+				return nil, time.Time{}, errRefused // it was in, and changed nothing
 			}), errRefused)
-			return []byte("a refresh token that exists nowhere else"), nil
+			return []byte("a refresh token that exists nowhere else"), time.Time{}, nil
 		}))
 		require.Equal(t, "a refresh token that exists nowhere else", kept(t, s, "key"))
 		require.NoError(t, s.Delete(t.Context(), "key"))
@@ -128,13 +128,13 @@ func TestFIsToldThatItsLeaseIsLost(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			mini, client := newMini(t)
 			s := &redisstore.Store{Client: client, Lease: 200 * time.Millisecond}
-			err := s.Update(t.Context(), "key", func(ctx context.Context, _ []byte) ([]byte, error) {
+			err := s.Update(t.Context(), "key", func(ctx context.Context, _ []byte) ([]byte, time.Time, error) {
 				require.NoError(t, ctx.Err())
 				lose(t, client, mini.SetError)
 				receive(t, ctx.Done(), "the end of f's context")
 				require.ErrorIs(t, context.Cause(ctx), redisstore.ErrLeaseLost)
 				require.ErrorContains(t, context.Cause(ctx), name)
-				return nil, ctx.Err()
+				return nil, time.Time{}, ctx.Err()
 			})
 			require.ErrorIs(t, err, context.Canceled, "f's own error")
 			require.ErrorIs(t, err, redisstore.ErrLeaseLost)
@@ -171,17 +171,17 @@ func TestAnAnswerThatIsLostIsNotTheEnd(t *testing.T) {
 	client.AddHook(deaf)
 	s := &redisstore.Store{Client: client}
 	for range 3 {
-		require.NoError(t, s.Update(t.Context(), "key", func(context.Context, []byte) ([]byte, error) {
+		require.NoError(t, s.Update(t.Context(), "key", func(context.Context, []byte) ([]byte, time.Time, error) {
 			deaf.answers.Store(2) // that say that the value is kept
-			return []byte("value"), nil
+			return []byte("value"), time.Time{}, nil
 		}))
 		require.Equal(t, "value", kept(t, s, "key"))
 
 		// Time stands still: a lease that nobody knows he has would never lapse.
 		deaf.answers.Store(1) // that says that the lease is had
-		require.ErrorIs(t, s.Update(t.Context(), "key", func(context.Context, []byte) ([]byte, error) {
+		require.ErrorIs(t, s.Update(t.Context(), "key", func(context.Context, []byte) ([]byte, time.Time, error) {
 			assert.Fail(t, "f runs without a lease")
-			return nil, nil
+			return nil, time.Time{}, nil
 		}), io.ErrUnexpectedEOF)
 	}
 }
@@ -196,10 +196,10 @@ func TestAProcessDoesNotStarveTheOthers(t *testing.T) {
 	for range 4 {
 		wg.Go(func() {
 			for ctx.Err() == nil {
-				err := busy.Update(ctx, "key", func(context.Context, []byte) ([]byte, error) {
+				err := busy.Update(ctx, "key", func(context.Context, []byte) ([]byte, time.Time, error) {
 					runs.Add(1)
 					<-time.After(5 * time.Millisecond) // a token endpoint's time, so that the lease is hardly ever free
-					return nil, nil
+					return nil, time.Time{}, nil
 				})
 				assert.True(t, err == nil || errors.Is(err, context.Canceled), "%v", err)
 			}
@@ -207,9 +207,9 @@ func TestAProcessDoesNotStarveTheOthers(t *testing.T) {
 	}
 	for range 10 {
 		began := runs.Load()
-		require.NoError(t, other.Update(patient(t), "key", func(context.Context, []byte) ([]byte, error) {
+		require.NoError(t, other.Update(patient(t), "key", func(context.Context, []byte) ([]byte, time.Time, error) {
 			assert.Less(t, runs.Load()-began, int32(8), "how many of another process overtook one that waits")
-			return nil, nil
+			return nil, time.Time{}, nil
 		}))
 	}
 	cancel()
@@ -219,11 +219,11 @@ func TestAProcessDoesNotStarveTheOthers(t *testing.T) {
 func TestWaitersWhoLeaveHoldNobodyUp(t *testing.T) {
 	_, client := newMini(t) // whose time stands still: a place in line lasts for ever
 	s, other := &redisstore.Store{Client: client}, &redisstore.Store{Client: client}
-	require.NoError(t, s.Update(t.Context(), "key", func(context.Context, []byte) ([]byte, error) {
+	require.NoError(t, s.Update(t.Context(), "key", func(context.Context, []byte) ([]byte, time.Time, error) {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		defer cancel()
 		require.ErrorIs(t, other.Update(ctx, "key", returning("")), context.DeadlineExceeded)
-		return nil, nil
+		return nil, time.Time{}, nil
 	}))
 	keep(t, s, "key", "value")
 }

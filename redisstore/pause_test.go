@@ -61,9 +61,9 @@ func TestAPausedProcessCannotOverwriteWhatIsNewer(t *testing.T) {
 
 	require.NoError(t, p.Process.Signal(syscall.SIGSTOP))
 	// It gets in because the lease lapses, and is there when the holder wakes.
-	require.NoError(t, s.Update(patient(t), "key", func(_ context.Context, old []byte) ([]byte, error) {
+	require.NoError(t, s.Update(patient(t), "key", func(_ context.Context, old []byte) ([]byte, time.Time, error) {
 		require.Equal(t, "old", string(old))
-		return []byte("newer"), nil
+		return []byte("newer"), time.Time{}, nil
 	}))
 	require.NoError(t, p.Process.Signal(syscall.SIGCONT))
 
@@ -78,14 +78,14 @@ func TestAPausedProcessCannotOverwriteWhatIsNewer(t *testing.T) {
 // holdAndSay is the process that is paused.
 func holdAndSay(t *testing.T, prefix string) {
 	s := &redisstore.Store{Client: dial(t), Prefix: prefix, Lease: pausedLease}
-	err := s.Update(context.Background(), "key", func(ctx context.Context, _ []byte) ([]byte, error) {
+	err := s.Update(context.Background(), "key", func(ctx context.Context, _ []byte) ([]byte, time.Time, error) {
 		fmt.Println("holder: inside")
 		<-ctx.Done()
 		if errors.Is(context.Cause(ctx), redisstore.ErrLeaseLost) {
 			fmt.Println("holder: f was told")
 		}
 		_, err := bufio.NewReader(os.Stdin).ReadString('\n')
-		return []byte("stale"), err
+		return []byte("stale"), time.Time{}, err
 	})
 	if errors.Is(err, redisstore.ErrLeaseLost) {
 		fmt.Println("holder: ErrLeaseLost")

@@ -83,8 +83,8 @@ func receive[T any](t testing.TB, c <-chan T, what string) T {
 	}
 }
 
-func returning(value string) func(context.Context, []byte) ([]byte, error) {
-	return func(context.Context, []byte) ([]byte, error) { return []byte(value), nil }
+func returning(value string) func(context.Context, []byte) ([]byte, time.Time, error) {
+	return func(context.Context, []byte) ([]byte, time.Time, error) { return []byte(value), time.Time{}, nil }
 }
 
 func keep(t testing.TB, s pinterest.Store, key, value string) {

@@ -25,48 +25,48 @@ func TestARestartOfRedisDuringAnUpdateLosesNothing(t *testing.T) {
 	keep(t, s, "untouched", "value")
 
 	t.Run("while f runs: it holds its lease", func(t *testing.T) {
-		require.NoError(t, s.Update(patient(t), "key", func(fctx context.Context, _ []byte) ([]byte, error) {
+		require.NoError(t, s.Update(patient(t), "key", func(fctx context.Context, _ []byte) ([]byte, time.Time, error) {
 			r.kill()
 			r.start(t)
 			wait, stop := context.WithTimeout(t.Context(), lease+lease/2)
 			defer stop()
 			require.ErrorIs(t, other.Update(wait, "key", returning("other")), context.DeadlineExceeded)
 			require.NoError(t, fctx.Err())
-			return []byte("1"), nil
+			return []byte("1"), time.Time{}, nil
 		}))
 		require.Equal(t, "1", kept(t, other, "key"))
 	})
 
 	t.Run("when f has returned: it is saved as soon as Redis is back", func(t *testing.T) {
 		back := make(chan struct{})
-		require.NoError(t, s.Update(patient(t), "key", func(context.Context, []byte) ([]byte, error) {
+		require.NoError(t, s.Update(patient(t), "key", func(context.Context, []byte) ([]byte, time.Time, error) {
 			r.kill()
 			time.AfterFunc(lease/3, func() {
 				defer close(back)
 				r.start(t)
 			})
-			return []byte("2"), nil
+			return []byte("2"), time.Time{}, nil
 		}))
 		receive(t, back, "the restart")
 		require.Equal(t, "2", kept(t, other, "key"))
 	})
 
 	t.Run("while f runs, for longer than the lease: f is told, and what it returns is kept", func(t *testing.T) {
-		require.NoError(t, s.Update(patient(t), "key", func(fctx context.Context, _ []byte) ([]byte, error) {
+		require.NoError(t, s.Update(patient(t), "key", func(fctx context.Context, _ []byte) ([]byte, time.Time, error) {
 			r.kill()
 			receive(t, fctx.Done(), "the end of f's context")
 			require.ErrorIs(t, context.Cause(fctx), redisstore.ErrLeaseLost)
 			r.start(t)
-			return []byte("3"), nil
+			return []byte("3"), time.Time{}, nil
 		}))
 		require.Equal(t, "3", kept(t, other, "key"))
 	})
 
 	t.Run("for too long: an error says so, and what was kept is kept", func(t *testing.T) {
 		began := time.Now()
-		err := s.Update(patient(t), "key", func(context.Context, []byte) ([]byte, error) {
+		err := s.Update(patient(t), "key", func(context.Context, []byte) ([]byte, time.Time, error) {
 			r.kill()
-			return []byte("4"), nil
+			return []byte("4"), time.Time{}, nil
 		})
 		require.ErrorContains(t, err, `redisstore: cannot keep what is new under "key": given up after 1s: `)
 		require.NotErrorIs(t, err, redisstore.ErrLeaseLost)
@@ -94,8 +94,8 @@ func TestRestartsOfRedisLoseNoUpdateItAnsweredFor(t *testing.T) {
 		wg.Go(func() {
 			for n := 0; ctx.Err() == nil; n++ {
 				number := fmt.Sprintf("%d-%d", w, n)
-				err := s.Update(ctx, "key", func(_ context.Context, old []byte) ([]byte, error) {
-					return append(append(old, number...), ' '), nil
+				err := s.Update(ctx, "key", func(_ context.Context, old []byte) ([]byte, time.Time, error) {
+					return append(append(old, number...), ' '), time.Time{}, nil
 				})
 				mu.Lock()
 				acknowledged[number] = err == nil

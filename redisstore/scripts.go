@@ -55,7 +55,8 @@ end
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])
 `)
 
-	// saveScript keeps the value ARGV[3] of the key ARGV[2] and lets the lease go.
+	// saveScript keeps the value ARGV[3] of the key ARGV[2], due at ARGV[5], and
+	// lets the lease go.
 	// It returns 0 and does nothing if the lease is another's; or if it has lapsed
 	// and the record is no longer the one that ARGV[4] wrote, or none if that is
 	// empty: then another was in.
@@ -68,7 +69,7 @@ end
 if holder and holder ~= ARGV[1] or not holder and by ~= ARGV[4] then
 	return 0
 end
-redis.call('HSET', KEYS[3], 'value', ARGV[3], 'by', ARGV[1])
+redis.call('HSET', KEYS[3], 'value', ARGV[3], 'due', ARGV[5], 'by', ARGV[1])
 redis.call('ZADD', KEYS[4], 0, ARGV[2])
 redis.call('DEL', KEYS[1])
 return 1
@@ -89,6 +90,30 @@ return 1
 	// from a cache, if the client is set up so.
 	loadScript = redis.NewScript(`return redis.call('HGET', KEYS[3], 'value')`)
 
-	// pageScript returns ARGV[2] keys of the index KEYS[1] from ARGV[1] on.
-	pageScript = redis.NewScript(`return redis.call('ZRANGEBYLEX', KEYS[1], ARGV[1], '+', 'LIMIT', 0, ARGV[2])`)
+	// pageScript returns where the next page begins, or an empty string if there is
+	// none, and then key and value of the records that are due before ARGV[4], or
+	// of all if that is empty. It looks at ARGV[2] keys of the index KEYS[1] from
+	// ARGV[1] on, or fewer if their values have ARGV[3] bytes together. The
+	// records' names begin with KEYS[2] and are in its slot. A record without due,
+	// or with an empty one, is never due.
+	pageScript = redis.NewScript(`
+local keys = redis.call('ZRANGEBYLEX', KEYS[1], ARGV[1], '+', 'LIMIT', 0, ARGV[2])
+local before = tonumber(ARGV[4])
+local page = {''}
+local size = 0
+for i, key in ipairs(keys) do
+	local record = redis.call('HMGET', KEYS[2] .. key, 'value', 'due')
+	local due = tonumber(record[2] or '')
+	if record[1] and (not before or due and due < before) then
+		page[#page + 1] = key
+		page[#page + 1] = record[1]
+		size = size + #record[1]
+	end
+	if i == tonumber(ARGV[2]) or size >= tonumber(ARGV[3]) then
+		page[1] = '(' .. key
+		break
+	end
+end
+return page
+`)
 )

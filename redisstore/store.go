@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io/fs"
-	"iter"
 	"strings"
 	"sync"
 	"time"
@@ -62,40 +61,6 @@ func (s *Store) Load(ctx context.Context, key string) ([]byte, error) {
 	}
 	return []byte(value), nil
 }
-
-// Keys yields every key, in no order that means something. It asks for a page
-// of keys at a time, so its memory does not grow with their number.
-func (s *Store) Keys(ctx context.Context) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		if err := s.usable(); err != nil {
-			yield("", err)
-			return
-		}
-		for b := range buckets {
-			for after := "-"; after != ""; {
-				page, err := answer(ctx, func() ([]string, error) {
-					return pageScript.Run(ctx, s.Client, []string{s.index(b)}, after, pageSize).StringSlice()
-				}, nil)
-				if err != nil {
-					yield("", failure("list the keys", err))
-					return
-				}
-				for _, key := range page {
-					if !yield(key, nil) {
-						return
-					}
-				}
-				after = ""
-				if len(page) == pageSize {
-					after = "(" + page[pageSize-1]
-				}
-			}
-		}
-	}
-}
-
-// pageSize bounds how many keys are in memory at a time.
-const pageSize = 128
 
 // buckets is how many parts a store has. What must change together has to be in
 // one slot of a Redis Cluster: a record and the sorted set of keys that lists

@@ -5,12 +5,14 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"time"
 )
 
-// Update runs f on what is kept under key (nil if nothing) and durably keeps
-// what f returns, as durably as Redis does: see the package's comment. While f
-// runs no other Update of key runs, in any process that shares the store. If f
-// fails nothing changes and Update returns f's error.
+// Update runs f on what is kept under key (nil if nothing) and durably keeps the
+// value that f returns, and when it is due, rounded down to a millisecond; as
+// durably as Redis does: see the package's comment. While f runs no other Update
+// of key runs, in any process that shares the store. If f fails nothing changes
+// and Update returns f's error.
 //
 // Should the lease be lost, the context that f runs under ends, and an error of
 // f is then [ErrLeaseLost] too. What f returns without an error is kept unless
@@ -18,7 +20,7 @@ import (
 //
 // What f returned is kept though ctx be over. If Redis cannot be reached then,
 // Update tries for as long as a Lease before it fails.
-func (s *Store) Update(ctx context.Context, key string, f func(ctx context.Context, old []byte) ([]byte, error)) error {
+func (s *Store) Update(ctx context.Context, key string, f func(ctx context.Context, old []byte) (value []byte, due time.Time, err error)) error {
 	if err := s.ready(ctx, key); err != nil {
 		return err
 	}
@@ -44,14 +46,14 @@ func (s *Store) Update(ctx context.Context, key string, f func(ctx context.Conte
 	defer stop()
 	go l.renew(renewing, lost)
 
-	value, err := f(fctx, l.old)
+	value, due, err := f(fctx, l.old)
 	if err != nil {
 		if why := context.Cause(fctx); errors.Is(why, ErrLeaseLost) && !errors.Is(err, ErrLeaseLost) {
 			return fmt.Errorf("%w (%w)", err, why)
 		}
 		return err
 	}
-	if err := l.save(ctx, value); err != nil {
+	if err := l.save(ctx, value, due); err != nil {
 		return failure(fmt.Sprintf("keep what is new under %q", key), err)
 	}
 	saved = true

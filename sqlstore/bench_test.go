@@ -3,6 +3,7 @@ package sqlstore_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -43,7 +44,7 @@ func BenchmarkUpdate(b *testing.B) {
 			for i := 0; b.Loop(); i++ {
 				value[0] = byte(i) // MySQL does not write what is the same
 				began := time.Now()
-				require.NoError(b, s.Update(ctx, "ours", func(context.Context, []byte) ([]byte, error) { return value, nil }))
+				require.NoError(b, s.Update(ctx, "ours", func(context.Context, []byte) ([]byte, time.Time, error) { return value, time.Time{}, nil }))
 				ours = append(ours, time.Since(began))
 
 				began = time.Now()
@@ -81,6 +82,8 @@ func bareUpdate(ctx context.Context, db *sql.DB, begin, load, update string, key
 	return err
 }
 
+var errEnough = errors.New("enough")
+
 // BenchmarkSweep updates accounts, eight at a time, whose f waits fifty
 // milliseconds for the network. Not held up it takes 6.25 ms an account.
 func BenchmarkSweep(b *testing.B) {
@@ -99,9 +102,9 @@ func BenchmarkSweep(b *testing.B) {
 			for range parallel {
 				wg.Go(func() {
 					for key := range keys {
-						err := s.Update(b.Context(), key, func(_ context.Context, old []byte) ([]byte, error) {
+						err := s.Update(b.Context(), key, func(_ context.Context, old []byte) ([]byte, time.Time, error) {
 							time.Sleep(network)
-							return old, nil
+							return old, time.Time{}, nil
 						})
 						if err != nil {
 							b.Error(err)
@@ -111,12 +114,15 @@ func BenchmarkSweep(b *testing.B) {
 			}
 			b.ResetTimer()
 			for n := 0; n < b.N; {
-				for key, err := range s.Keys(b.Context()) {
-					require.NoError(b, err)
+				err := s.Each(b.Context(), time.Time{}, func(key string, _ []byte) error {
 					if n++; n > b.N {
-						break
+						return errEnough
 					}
 					keys <- key
+					return nil
+				})
+				if err != nil {
+					require.ErrorIs(b, err, errEnough)
 				}
 			}
 			close(keys)

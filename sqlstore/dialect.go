@@ -35,12 +35,13 @@ type statements struct {
 	create string
 	probe  string // fails if the table cannot be used
 	load   string // (key)
-	page   string // (key, how many): the keys that follow
+	page   string // (key, how many): the rows that follow
+	due    string // (key, before, how many): those of them that are due
 
 	begin  []string
 	hold   string // (key): load, and lock the row
 	claim  string // (key): make an empty row that is seen by nobody yet
-	keep   string // (value, key)
+	keep   string // (value, due, key)
 	delete string // (key)
 }
 
@@ -55,17 +56,21 @@ func (d Dialect) statements(table string) (*statements, error) {
 	words := strings.NewReplacer("{table}", q.table)
 	switch d {
 	case MySQL:
-		words = strings.NewReplacer("{table}", q.table, `"`, "`", "$1", "?", "$2", "?")
+		words = strings.NewReplacer("{table}", q.table, `"`, "`", "$1", "?", "$2", "?", "$3", "?")
 	case SQLite:
-		words = strings.NewReplacer("{table}", q.table, "$1", "?1", "$2", "?2")
+		words = strings.NewReplacer("{table}", q.table, "$1", "?1", "$2", "?2", "$3", "?3")
 	}
 
-	q.probe = words.Replace(`SELECT "key", "value" FROM {table} LIMIT 0`)
-	q.load = words.Replace(`SELECT "value" FROM {table} WHERE "key" = $1`)
-	q.page = words.Replace(`SELECT "key" FROM {table} WHERE "key" > $1 ORDER BY "key" LIMIT $2`)
+	// Due has no quotes: a quoted name that SQLite does not find is a string to
+	// it, and a table that lacks the column would not be found out. That is why
+	// load asks for it, too: Update has to fail before f runs.
+	q.probe = words.Replace(`SELECT "key", "value", due FROM {table} LIMIT 0`)
+	q.load = words.Replace(`SELECT "value", due FROM {table} WHERE "key" = $1`)
+	q.page = words.Replace(`SELECT "key", "value" FROM {table} WHERE "key" > $1 ORDER BY "key" LIMIT $2`)
+	q.due = words.Replace(`SELECT "key", "value" FROM {table} WHERE "key" > $1 AND due <> 0 AND due < $2 ORDER BY "key" LIMIT $3`)
 	q.hold = q.load + " FOR UPDATE"
 	q.claim = words.Replace(`INSERT INTO {table} ("key", "value") VALUES ($1, '')`)
-	q.keep = words.Replace(`UPDATE {table} SET "value" = $1 WHERE "key" = $2`)
+	q.keep = words.Replace(`UPDATE {table} SET "value" = $1, due = $2 WHERE "key" = $3`)
 	q.delete = words.Replace(`DELETE FROM {table} WHERE "key" = $1`)
 
 	// A transaction of a stricter level would lock gaps between the rows
@@ -78,7 +83,7 @@ func (d Dialect) statements(table string) (*statements, error) {
 	case MySQL:
 		q.begin = []string{"SET TRANSACTION ISOLATION LEVEL READ COMMITTED", "START TRANSACTION"}
 	case SQLite:
-		q.keep = words.Replace(`INSERT INTO {table} ("value", "key") VALUES ($1, $2) ON CONFLICT ("key") DO UPDATE SET "value" = excluded."value"`)
+		q.keep = words.Replace(`INSERT INTO {table} ("value", due, "key") VALUES ($1, $2, $3) ON CONFLICT ("key") DO UPDATE SET "value" = excluded."value", due = excluded.due`)
 	}
 	return q, nil
 }

@@ -8,7 +8,8 @@
 //	if err := store.CreateTable(ctx); err != nil {
 //		...
 //	}
-//	client := pinterest.NewClient(ctx, config.StoredTokenSource(ctx, store, "alice"))
+//	accounts := &pinterest.Accounts{Config: config, Store: store}
+//	client := accounts.Client("alice")
 //
 // It imports no driver. Its tests run with github.com/jackc/pgx/v5/stdlib,
 // github.com/go-sql-driver/mysql and modernc.org/sqlite; it also knows the
@@ -18,10 +19,10 @@
 // # The table
 //
 // [Schema] has the statement for the app's migrations, and
-// [Store.CreateTable] runs it if the table is missing. There are two columns,
-// the key and the value, both of bytes: keys are compared byte by byte, whatever
-// the collation. Values are as the app gives them: pinterest.Encrypted seals
-// them before they come here.
+// [Store.CreateTable] runs it if the table is missing. There are three columns:
+// the key and the value, both of bytes, and when the key is due, in milliseconds
+// of Unix time. Keys are compared byte by byte, whatever the collation. Values are
+// as the app gives them: pinterest.Encrypted seals them before they come here.
 //
 // # What holds the lock
 //
@@ -106,7 +107,7 @@
 //	statement-based binlog  MySQL refuses READ COMMITTED with binlog_format =
 //	                        STATEMENT. MIXED and ROW are fine.
 //
-// Load, Keys and the waiting of Update and Delete are tried again when the
+// Load, Each and the waiting of Update and Delete are tried again when the
 // database says that others were in the way: a deadlock, a lock timeout, a busy
 // file. Once f has run it is never run again, and an error is returned.
 package sqlstore

@@ -7,6 +7,7 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/go-pinterest/pinterest/sqlstore"
 )
@@ -31,9 +32,9 @@ func Example_sqLite() {
 	if err := store.CreateTable(ctx); err != nil {
 		log.Fatal(err)
 	}
-	err = store.Update(ctx, "alice", func(ctx context.Context, old []byte) ([]byte, error) {
+	err = store.Update(ctx, "alice", func(ctx context.Context, old []byte) ([]byte, time.Time, error) {
 		fmt.Println("nothing yet:", old == nil)
-		return []byte("a token"), nil
+		return []byte("a token"), time.Time{}, nil
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -65,11 +66,13 @@ func Example_postgreSQL() {
 	if err := store.CreateTable(ctx); err != nil {
 		log.Fatal(err)
 	}
-	for key, err := range store.Keys(ctx) {
-		if err != nil {
-			log.Fatal(err)
-		}
+	soon := time.Now().Add(24 * time.Hour)
+	err = store.Each(ctx, soon, func(key string, value []byte) error {
 		fmt.Println(key)
+		return nil
+	})
+	if err != nil {
+		log.Fatal(err)
 	}
 }
 
@@ -104,6 +107,7 @@ func ExampleSchema() {
 	// Output:
 	// CREATE TABLE IF NOT EXISTS "crm"."pinterest_tokens" (
 	// 	"key" BYTEA NOT NULL PRIMARY KEY,
-	// 	"value" BYTEA NOT NULL
+	// 	"value" BYTEA NOT NULL,
+	// 	"due" BIGINT NOT NULL DEFAULT 0
 	// );
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 )
 
 // A fileLock is a lock on a file beside the SQLite database, in the key's name.
@@ -82,8 +83,8 @@ func (s *Store) databaseFile(ctx context.Context, q *statements) (string, error)
 
 func (l *fileLock) old() []byte { return l.value }
 
-func (l *fileLock) keep(ctx context.Context, value []byte) error {
-	return l.write(ctx, l.sql.keep, notNil(value), []byte(l.key))
+func (l *fileLock) keep(ctx context.Context, value []byte, due time.Time) error {
+	return l.write(ctx, l.sql.keep, notNil(value), milliseconds(due), []byte(l.key))
 }
 
 func (l *fileLock) delete(ctx context.Context) error {

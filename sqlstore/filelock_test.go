@@ -32,7 +32,7 @@ func TestSQLiteHasOneLockFileAtMost(t *testing.T) {
 	}
 	require.NoError(t, s.Delete(patient(t), "one"))
 	require.Panics(t, func() {
-		_ = s.Update(patient(t), "key", func(context.Context, []byte) ([]byte, error) { panic("f panics") })
+		_ = s.Update(patient(t), "key", func(context.Context, []byte) ([]byte, time.Time, error) { panic("f panics") })
 	})
 	// The lock file stays on Linux alone.
 	require.Subset(t, []string{"test.db", "test.db-lock", "test.db-shm", "test.db-wal"}, files(t, place))
@@ -43,7 +43,7 @@ func TestSQLiteLocksAreAsPrivateAsTheDatabase(t *testing.T) {
 	place := d.table(t)
 	require.NoError(t, os.Chmod(place, 0o600))
 	s := d.open(t, place)
-	require.NoError(t, s.Update(patient(t), "key", func(context.Context, []byte) ([]byte, error) {
+	require.NoError(t, s.Update(patient(t), "key", func(context.Context, []byte) ([]byte, time.Time, error) {
 		for _, name := range files(t, place) {
 			if strings.Contains(name, "lock") {
 				info, err := os.Stat(filepath.Join(filepath.Dir(place), name))
@@ -51,21 +51,21 @@ func TestSQLiteLocksAreAsPrivateAsTheDatabase(t *testing.T) {
 				assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 			}
 		}
-		return nil, nil
+		return nil, time.Time{}, nil
 	}))
 }
 
 // requireOneLock shows that two stores exclude each other.
 func requireOneLock(t *testing.T, one, other *sqlstore.Store) {
 	t.Helper()
-	require.NoError(t, one.Update(patient(t), "key", func(ctx context.Context, _ []byte) ([]byte, error) {
+	require.NoError(t, one.Update(patient(t), "key", func(ctx context.Context, _ []byte) ([]byte, time.Time, error) {
 		ctx, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
 		defer cancel()
-		assert.ErrorIs(t, other.Update(ctx, "key", func(context.Context, []byte) ([]byte, error) {
+		assert.ErrorIs(t, other.Update(ctx, "key", func(context.Context, []byte) ([]byte, time.Time, error) {
 			assert.Fail(t, "two Updates of one key run at once")
-			return nil, nil
+			return nil, time.Time{}, nil
 		}), context.DeadlineExceeded)
-		return []byte("value"), nil
+		return []byte("value"), time.Time{}, nil
 	}))
 }
 
@@ -90,8 +90,8 @@ func TestSQLiteLocksATableByWhateverName(t *testing.T) {
 	third := d.open(t, place)
 	third.Table = "others"
 	require.NoError(t, third.CreateTable(t.Context()))
-	require.NoError(t, one.Update(patient(t), "key", func(ctx context.Context, _ []byte) ([]byte, error) {
-		return nil, third.Update(ctx, "key", returning("value"))
+	require.NoError(t, one.Update(patient(t), "key", func(ctx context.Context, _ []byte) ([]byte, time.Time, error) {
+		return nil, time.Time{}, third.Update(ctx, "key", returning("value"))
 	}))
 }
 
@@ -121,9 +121,9 @@ func TestSQLiteWaitsUnderTheContextWhileSomebodyWrites(t *testing.T) {
 			ctx, cancel = context.WithCancel(t.Context())
 			done := make(chan error, 1)
 			go func() {
-				done <- s.Update(ctx, "key", func(context.Context, []byte) ([]byte, error) {
+				done <- s.Update(ctx, "key", func(context.Context, []byte) ([]byte, time.Time, error) {
 					cancel()
-					return []byte("after"), nil
+					return []byte("after"), time.Time{}, nil
 				})
 			}()
 			select {

@@ -60,7 +60,7 @@ func (s *Store) tryLockRow(ctx context.Context, q *statements, key []byte) (_ *r
 			return nil, err
 		}
 	}
-	err = conn.QueryRowContext(ctx, q.hold, key).Scan(&l.value)
+	err = conn.QueryRowContext(ctx, q.hold, key).Scan(&l.value, new(int64))
 	if err == nil {
 		l.value = notNil(l.value)
 		return l, nil
@@ -88,8 +88,8 @@ func (s *Store) tryLockRow(ctx context.Context, q *statements, key []byte) (_ *r
 
 func (l *rowLock) old() []byte { return l.value }
 
-func (l *rowLock) keep(ctx context.Context, value []byte) error {
-	if _, err := l.conn.ExecContext(ctx, l.sql.keep, notNil(value), l.key); err != nil {
+func (l *rowLock) keep(ctx context.Context, value []byte, due time.Time) error {
+	if _, err := l.conn.ExecContext(ctx, l.sql.keep, notNil(value), milliseconds(due), l.key); err != nil {
 		return err
 	}
 	return l.commit(ctx)

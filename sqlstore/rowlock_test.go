@@ -45,7 +45,7 @@ func TestALostConnectionEndsTheContextOfF(t *testing.T) {
 		keep(t, other, "key", "before")
 		for _, key := range []string{"key", "missing"} {
 			s, kill := d.killable(t, place)
-			err := s.Update(patient(t), key, func(ctx context.Context, _ []byte) ([]byte, error) {
+			err := s.Update(patient(t), key, func(ctx context.Context, _ []byte) ([]byte, time.Time, error) {
 				kill(t)
 				select {
 				case <-ctx.Done():
@@ -53,7 +53,7 @@ func TestALostConnectionEndsTheContextOfF(t *testing.T) {
 					assert.Fail(t, "f is not told that the lock is lost")
 				}
 				assert.ErrorContains(t, context.Cause(ctx), "the connection that held the lock is lost")
-				return nil, ctx.Err()
+				return nil, time.Time{}, ctx.Err()
 			})
 			require.ErrorIs(t, err, context.Canceled, "f's error")
 			require.ErrorContains(t, err, "the connection that held the lock is lost")
@@ -73,12 +73,12 @@ func TestALostConnectionKeepsNothing(t *testing.T) {
 		for _, key := range []string{"key", "missing"} {
 			s, kill := d.killable(t, place)
 			runs := 0
-			err := s.Update(patient(t), key, func(context.Context, []byte) ([]byte, error) {
+			err := s.Update(patient(t), key, func(context.Context, []byte) ([]byte, time.Time, error) {
 				runs++
 				kill(t)
 				// Another has come in since: what f returns must not undo it.
 				keep(t, other, key, "newer")
-				return []byte("stale"), nil
+				return []byte("stale"), time.Time{}, nil
 			})
 			require.Error(t, err)
 			require.NotErrorIs(t, err, fs.ErrNotExist)
@@ -121,11 +121,11 @@ func TestALockTimeoutOfTheServerDoesNotEndTheWait(t *testing.T) {
 			waiter := d.open(t, place)
 			for _, key := range []string{"missing", "missing"} { // the second time it is there
 				done := make(chan error, 1)
-				require.NoError(t, holder.Update(patient(t), key, func(context.Context, []byte) ([]byte, error) {
+				require.NoError(t, holder.Update(patient(t), key, func(context.Context, []byte) ([]byte, time.Time, error) {
 					go func() {
-						done <- waiter.Update(patient(t), key, func(_ context.Context, old []byte) ([]byte, error) {
+						done <- waiter.Update(patient(t), key, func(_ context.Context, old []byte) ([]byte, time.Time, error) {
 							assert.Equal(t, "first", string(old))
-							return []byte("second"), nil
+							return []byte("second"), time.Time{}, nil
 						})
 					}()
 					select {
@@ -133,7 +133,7 @@ func TestALockTimeoutOfTheServerDoesNotEndTheWait(t *testing.T) {
 						done <- fmt.Errorf("it did not wait: %w", err)
 					case <-time.After(settings.hold):
 					}
-					return []byte("first"), nil
+					return []byte("first"), time.Time{}, nil
 				}))
 				require.NoError(t, <-done)
 				require.Equal(t, "second", kept(t, holder, key))
@@ -160,19 +160,19 @@ func TestAPoolOfOneConnectionIsEnough(t *testing.T) {
 		}
 		wg.Wait()
 		n := 0
-		for key, err := range s.Keys(patient(t)) {
-			require.NoError(t, err)
+		require.NoError(t, s.Each(patient(t), time.Time{}, func(key string, _ []byte) error {
 			keep(t, s, key, "swept")
 			n++
-		}
+			return nil
+		}))
 		require.Equal(t, 3, n)
 
 		// Within f there is no connection left, and its context is the way out.
-		err := s.Update(patient(t), "key 0", func(ctx context.Context, _ []byte) ([]byte, error) {
+		err := s.Update(patient(t), "key 0", func(ctx context.Context, _ []byte) ([]byte, time.Time, error) {
 			ctx, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
 			defer cancel()
 			_, err := s.Load(ctx, "key 1")
-			return []byte("value"), err
+			return []byte("value"), time.Time{}, err
 		})
 		if d.dialect == sqlstore.SQLite { // it has none while f runs
 			require.NoError(t, err)
@@ -190,7 +190,7 @@ func TestManyWaitersForOneKeyLeaveThePoolToOthers(t *testing.T) {
 		db.SetMaxOpenConns(3)
 		s := d.store(db, place)
 		var wg sync.WaitGroup
-		require.NoError(t, s.Update(patient(t), "key", func(ctx context.Context, _ []byte) ([]byte, error) {
+		require.NoError(t, s.Update(patient(t), "key", func(ctx context.Context, _ []byte) ([]byte, time.Time, error) {
 			for range 20 {
 				wg.Go(func() { assert.NoError(t, s.Update(patient(t), "key", returning("waiter's"))) })
 			}
@@ -198,10 +198,10 @@ func TestManyWaitersForOneKeyLeaveThePoolToOthers(t *testing.T) {
 				ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 				defer cancel()
 				if err := s.Update(ctx, fmt.Sprint("other ", i), returning("value")); err != nil {
-					return nil, err
+					return nil, time.Time{}, err
 				}
 			}
-			return []byte("value"), nil
+			return []byte("value"), time.Time{}, nil
 		}))
 		wg.Wait()
 	})
@@ -235,7 +235,7 @@ func TestNoDeadlock(t *testing.T) {
 						err := error(nil)
 						entered := false
 						update := func(ctx context.Context, refuse bool) error {
-							return s.Update(ctx, key, func(_ context.Context, old []byte) ([]byte, error) {
+							return s.Update(ctx, key, func(_ context.Context, old []byte) ([]byte, time.Time, error) {
 								entered = true
 								assert.EqualValues(t, 1, st.inside.Add(1), "how many Updates of %q run at once", key)
 								defer st.inside.Add(-1)
@@ -244,10 +244,10 @@ func TestNoDeadlock(t *testing.T) {
 								}
 								time.Sleep(rand.N(time.Millisecond))
 								if refuse {
-									return nil, errRefused
+									return nil, time.Time{}, errRefused
 								}
 								st.value = fmt.Sprint(rand.Uint64())
-								return []byte(st.value), nil
+								return []byte(st.value), time.Time{}, nil
 							})
 						}
 						switch rand.N(6) {
@@ -296,10 +296,10 @@ func TestTheLongestKeysMayDifferInTheirLastByte(t *testing.T) {
 			require.Equal(t, fmt.Sprint(i), kept(t, s, key))
 		}
 		var all []string
-		for key, err := range s.Keys(patient(t)) {
-			require.NoError(t, err)
+		require.NoError(t, s.Each(patient(t), time.Time{}, func(key string, _ []byte) error {
 			all = append(all, key)
-		}
+			return nil
+		}))
 		require.ElementsMatch(t, keys, all)
 
 		long := string(stem) + "xy"
@@ -325,10 +325,9 @@ func TestAServerThatIsNotThereIsNoMissingKey(t *testing.T) {
 		err = s.Update(patient(t), "key", returning("value"))
 		require.Error(t, err)
 		require.NotErrorIs(t, err, fs.ErrNotExist)
-		for _, err := range s.Keys(patient(t)) {
-			require.Error(t, err)
-			require.NotErrorIs(t, err, fs.ErrNotExist)
-		}
+		err = s.Each(patient(t), time.Time{}, nil)
+		require.Error(t, err)
+		require.NotErrorIs(t, err, fs.ErrNotExist)
 		require.NoError(t, db.Close())
 	}
 }

@@ -13,7 +13,8 @@ const DefaultTable = "pinterest_tokens"
 // migrations. An empty table is DefaultTable.
 //
 // The columns' types compare keys byte by byte. A key can be as long as
-// [MaxKey], which every database can index.
+// [MaxKey], which every database can index. Due is in milliseconds of Unix time,
+// and 0 for never.
 func Schema(d Dialect, table string) (string, error) {
 	schema, name, err := splitTable(table)
 	if err != nil {
@@ -24,18 +25,21 @@ func Schema(d Dialect, table string) (string, error) {
 	case PostgreSQL:
 		return fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s (
 	"key" BYTEA NOT NULL PRIMARY KEY,
-	"value" BYTEA NOT NULL
+	"value" BYTEA NOT NULL,
+	"due" BIGINT NOT NULL DEFAULT 0
 );
 `, quoted), nil
 	case MySQL:
 		return fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s (\n"+
 			"\t`key` VARBINARY(%d) NOT NULL PRIMARY KEY,\n"+
-			"\t`value` LONGBLOB NOT NULL\n"+
+			"\t`value` LONGBLOB NOT NULL,\n"+
+			"\t`due` BIGINT NOT NULL DEFAULT 0\n"+
 			") ENGINE=InnoDB ROW_FORMAT=DYNAMIC;\n", quoted, MaxKey), nil
 	case SQLite:
 		return fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s (
 	"key" BLOB NOT NULL PRIMARY KEY,
-	"value" BLOB NOT NULL
+	"value" BLOB NOT NULL,
+	"due" INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 `, quoted), nil
 	}

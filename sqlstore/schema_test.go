@@ -1,11 +1,13 @@
 package sqlstore_test
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -17,16 +19,19 @@ func TestSchemaIsReadyForAMigration(t *testing.T) {
 	for dialect, want := range map[sqlstore.Dialect]string{
 		sqlstore.PostgreSQL: `CREATE TABLE IF NOT EXISTS "crm"."tokens" (
 	"key" BYTEA NOT NULL PRIMARY KEY,
-	"value" BYTEA NOT NULL
+	"value" BYTEA NOT NULL,
+	"due" BIGINT NOT NULL DEFAULT 0
 );
 `,
 		sqlstore.MySQL: "CREATE TABLE IF NOT EXISTS `crm`.`tokens` (\n" +
 			"\t`key` VARBINARY(1024) NOT NULL PRIMARY KEY,\n" +
-			"\t`value` LONGBLOB NOT NULL\n" +
+			"\t`value` LONGBLOB NOT NULL,\n" +
+			"\t`due` BIGINT NOT NULL DEFAULT 0\n" +
 			") ENGINE=InnoDB ROW_FORMAT=DYNAMIC;\n",
 		sqlstore.SQLite: `CREATE TABLE IF NOT EXISTS "crm"."tokens" (
 	"key" BLOB NOT NULL PRIMARY KEY,
-	"value" BLOB NOT NULL
+	"value" BLOB NOT NULL,
+	"due" INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 `,
 	} {
@@ -58,9 +63,7 @@ func TestAHostileTableNameIsRefused(t *testing.T) {
 		require.ErrorContains(t, err, "the table's name", "%q", name)
 		require.ErrorContains(t, s.Update(t.Context(), "key", returning("")), "the table's name", "%q", name)
 		require.ErrorContains(t, s.Delete(t.Context(), "key"), "the table's name", "%q", name)
-		for _, err := range s.Keys(t.Context()) {
-			require.ErrorContains(t, err, "the table's name", "%q", name)
-		}
+		require.ErrorContains(t, s.Each(t.Context(), time.Time{}, nil), "the table's name", "%q", name)
 	}
 }
 
@@ -81,6 +84,32 @@ func TestATableMayHaveAReservedName(t *testing.T) {
 	require.NoError(t, s.CreateTable(t.Context()))
 	keep(t, s, "key", "value")
 	require.Equal(t, "value", kept(t, s, "key"))
+}
+
+func TestATableWithoutDueIsFoundOutBeforeFRuns(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, d database) {
+		place := d.table(t)
+		s := d.open(t, place)
+		keep(t, s, "key", "value")
+		name := "pinterest_tokens"
+		if d.dialect != sqlstore.SQLite {
+			name = place
+		}
+		_, err := d.connect(t, place).Exec("ALTER TABLE " + name + " DROP COLUMN due")
+		require.NoError(t, err)
+
+		require.ErrorContains(t, s.CreateTable(patient(t)), "a table of that name is there, and not as Schema has it")
+		for _, key := range []string{"key", "missing"} {
+			err := s.Update(patient(t), key, func(context.Context, []byte) ([]byte, time.Time, error) {
+				assert.Fail(t, "f runs")
+				return nil, time.Time{}, nil
+			})
+			require.ErrorContains(t, err, "due", "the column's name")
+		}
+		_, err = s.Load(patient(t), "key")
+		require.ErrorContains(t, err, "due")
+		require.ErrorContains(t, s.Each(patient(t), time.Now(), nil), "due")
+	})
 }
 
 func TestCreateTableTwice(t *testing.T) {

@@ -65,7 +65,13 @@ func (s *Store) CreateTable(ctx context.Context) error {
 		if s.Dialect.isCreating(err) {
 			return errTaken
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		if _, err := s.DB.ExecContext(ctx, q.probe); err != nil {
+			return fmt.Errorf("a table of that name is there, and not as Schema has it: %w", err)
+		}
+		return nil
 	})
 	if err != nil {
 		return failed(err, "creating table %s", q.table)
@@ -94,7 +100,7 @@ func (s *Store) Load(ctx context.Context, key string) ([]byte, error) {
 // load returns nil for a key that is missing, and never for one that is there.
 func (s *Store) load(ctx context.Context, q *statements, key string) (value []byte, err error) {
 	err = s.again(ctx, func() error {
-		return s.DB.QueryRowContext(ctx, q.load, []byte(key)).Scan(&value)
+		return s.DB.QueryRowContext(ctx, q.load, []byte(key)).Scan(&value, new(int64))
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
@@ -102,14 +108,14 @@ func (s *Store) load(ctx context.Context, q *statements, key string) (value []by
 	return notNil(value), err
 }
 
-// Update runs f on what is kept under key (nil if nothing) and durably keeps
-// what f returns. While f runs no other Update of key runs, in any process that
-// shares the database.
+// Update runs f on what is kept under key (nil if nothing) and durably keeps the
+// value that f returns, and when it is due, rounded down to a millisecond. While f
+// runs no other Update of key runs, in any process that shares the database.
 //
 // With PostgreSQL and MySQL a connection is taken for the length of f, and its
 // loss cancels f's context; f may use DB if the pool has a connection to spare.
 // With SQLite no connection is taken while f runs.
-func (s *Store) Update(ctx context.Context, key string, f func(ctx context.Context, old []byte) ([]byte, error)) error {
+func (s *Store) Update(ctx context.Context, key string, f func(ctx context.Context, old []byte) (value []byte, due time.Time, err error)) error {
 	l, release, err := s.lock(ctx, key)
 	if err != nil {
 		return err
@@ -120,7 +126,7 @@ func (s *Store) Update(ctx context.Context, key string, f func(ctx context.Conte
 	defer cancel(nil)
 	rest := l.watch(inside, cancel)
 	defer rest()
-	value, err := f(inside, l.old())
+	value, due, err := f(inside, l.old())
 	rest()
 	if err != nil {
 		if lost := (*lostError)(nil); errors.As(context.Cause(inside), &lost) {
@@ -131,7 +137,7 @@ func (s *Store) Update(ctx context.Context, key string, f func(ctx context.Conte
 
 	keeping, cancelKeeping := context.WithTimeout(context.WithoutCancel(ctx), keepTimeout)
 	defer cancelKeeping()
-	if err := l.keep(keeping, value); err != nil {
+	if err := l.keep(keeping, value, due); err != nil {
 		return failed(err, "keeping the new value of %q", key)
 	}
 	return nil
@@ -154,7 +160,7 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 // A lock is one key's, held against every process that shares the database.
 type lock interface {
 	old() []byte // nil if there is nothing
-	keep(ctx context.Context, value []byte) error
+	keep(ctx context.Context, value []byte, due time.Time) error
 	delete(ctx context.Context) error
 	// release lets go; what was not kept or deleted stays as it was.
 	release(ctx context.Context)

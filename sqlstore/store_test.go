@@ -180,6 +180,6 @@ func kept(t testing.TB, s *sqlstore.Store, key string) string {
 	return string(value)
 }
 
-func returning(value string) func(context.Context, []byte) ([]byte, error) {
-	return func(context.Context, []byte) ([]byte, error) { return []byte(value), nil }
+func returning(value string) func(context.Context, []byte) ([]byte, time.Time, error) {
+	return func(context.Context, []byte) ([]byte, time.Time, error) { return []byte(value), time.Time{}, nil }
 }

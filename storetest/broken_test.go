@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"io/fs"
-	"iter"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -44,28 +43,28 @@ var broken = []struct {
 			return s.Store.Delete(ctx, key)
 		}
 	})},
-	{"appends", "an Update keeps", aroundF(func(ctx context.Context, old []byte, f function) ([]byte, error) {
-		value, err := f(ctx, old)
-		return append(old, value...), err
+	{"appends", "an Update keeps", aroundF(func(ctx context.Context, old []byte, f function) ([]byte, time.Time, error) {
+		value, due, err := f(ctx, old)
+		return append(old, value...), due, err
 	})},
-	{"takes an empty value for a missing one", "an empty value", aroundF(func(ctx context.Context, old []byte, f function) ([]byte, error) {
+	{"takes an empty value for a missing one", "an empty value", aroundF(func(ctx context.Context, old []byte, f function) ([]byte, time.Time, error) {
 		if len(old) == 0 {
 			old = nil
 		}
 		return f(ctx, old)
 	})},
-	{"cuts at 64 KiB", "values of any", aroundF(func(ctx context.Context, old []byte, f function) ([]byte, error) {
-		value, err := f(ctx, old)
-		return value[:min(len(value), 64<<10)], err
+	{"cuts at 64 KiB", "values of any", aroundF(func(ctx context.Context, old []byte, f function) ([]byte, time.Time, error) {
+		value, due, err := f(ctx, old)
+		return value[:min(len(value), 64<<10)], due, err
 	})},
-	{"keeps text only", "values of any", aroundF(func(ctx context.Context, old []byte, f function) ([]byte, error) {
-		value, err := f(ctx, old)
-		return bytes.ToValidUTF8(value, []byte("?")), err
+	{"keeps text only", "values of any", aroundF(func(ctx context.Context, old []byte, f function) ([]byte, time.Time, error) {
+		value, due, err := f(ctx, old)
+		return bytes.ToValidUTF8(value, []byte("?")), due, err
 	})},
-	{"stops at a zero byte", "values of any", aroundF(func(ctx context.Context, old []byte, f function) ([]byte, error) {
-		value, err := f(ctx, old)
+	{"stops at a zero byte", "values of any", aroundF(func(ctx context.Context, old []byte, f function) ([]byte, time.Time, error) {
+		value, due, err := f(ctx, old)
 		value, _, _ = bytes.Cut(value, []byte{0})
-		return value, err
+		return value, due, err
 	})},
 	{"loses f's error", "an error of f", changed(func(s *store) {
 		s.update = func(ctx context.Context, key string, f function) error {
@@ -78,19 +77,19 @@ var broken = []struct {
 	{"keeps what a failed f returned", "an error of f", changed(func(s *store) {
 		s.update = func(ctx context.Context, key string, f function) error {
 			var failed error
-			err := s.Store.Update(ctx, key, func(ctx context.Context, old []byte) (value []byte, _ error) {
-				value, failed = f(ctx, old)
-				return value, nil
+			err := s.Store.Update(ctx, key, func(ctx context.Context, old []byte) (value []byte, due time.Time, _ error) {
+				value, due, failed = f(ctx, old)
+				return value, due, nil
 			})
 			return errors.Join(err, failed)
 		}
 	})},
-	{"tries f again", "an error of f", aroundF(func(ctx context.Context, old []byte, f function) ([]byte, error) {
-		value, err := f(ctx, old)
+	{"tries f again", "an error of f", aroundF(func(ctx context.Context, old []byte, f function) ([]byte, time.Time, error) {
+		value, due, err := f(ctx, old)
 		if err != nil {
-			value, err = f(ctx, old)
+			value, due, err = f(ctx, old)
 		}
-		return value, err
+		return value, due, err
 	})},
 	{"stays locked after a panic", "a panic of f", changed(func(s *store) {
 		lock := make(chan struct{}, 1)
@@ -114,7 +113,7 @@ var broken = []struct {
 			return err
 		}
 	})},
-	{"swallows a panic", "a panic of f", aroundF(func(ctx context.Context, old []byte, f function) (value []byte, err error) {
+	{"swallows a panic", "a panic of f", aroundF(func(ctx context.Context, old []byte, f function) (value []byte, due time.Time, err error) {
 		defer func() {
 			if recover() != nil {
 				err = errors.New("f panicked")
@@ -145,14 +144,171 @@ var broken = []struct {
 		}
 		return []string{key}
 	})},
-	{"lists a thousand keys but one", "a thousand keys", listing(func(key string) []string {
+	{"lists thousands of keys but one", "thousands of keys", listing(func(key string) []string {
 		if key == "account 0567" {
 			return nil
 		}
 		return []string{key}
 	})},
-	{"lists keys twice", "Keys is at home", listing(func(key string) []string { return []string{key, key} })},
-	{"lists a key that changes not at all", "Keys is at home", changed(func(s *store) {
+	{"lists the first thousand keys", "thousands of keys", changed(func(s *store) {
+		s.each = func(ctx context.Context, before time.Time, f visitor) error {
+			n := 0
+			return s.Store.Each(ctx, before, func(key string, value []byte) error {
+				if n++; n > 1000 {
+					return nil
+				}
+				return f(key, value)
+			})
+		}
+	})},
+
+	{"misses a due key", "Each sees all", changed(func(s *store) {
+		s.each = func(ctx context.Context, before time.Time, f visitor) error {
+			return s.Store.Each(ctx, before, func(key string, value []byte) error {
+				if key == "yesterday" && !before.IsZero() {
+					return nil
+				}
+				return f(key, value)
+			})
+		}
+	})},
+	{"shows only what is due one day", "Each sees all", changed(func(s *store) {
+		s.each = func(ctx context.Context, before time.Time, f visitor) error {
+			if before.IsZero() {
+				before = time.Date(10_000, time.January, 1, 0, 0, 0, 0, time.UTC)
+			}
+			return s.Store.Each(ctx, before, f)
+		}
+	})},
+	{"takes no time for the beginning of time", "Each sees all", changed(func(s *store) {
+		s.each = func(ctx context.Context, before time.Time, f visitor) error {
+			if before.IsZero() {
+				return ctx.Err()
+			}
+			return s.Store.Each(ctx, before, f)
+		}
+	})},
+	{"rounds dues up", "Each sees all", due(func(_, due time.Time) time.Time {
+		if up := due.Truncate(time.Millisecond); up.Before(due) {
+			return up.Add(time.Millisecond)
+		}
+		return due
+	})},
+	{"takes the beginning of Unix time for never", "Each sees all", due(func(_, due time.Time) time.Time {
+		if due.UnixMilli() == 0 {
+			return time.Time{}
+		}
+		return due
+	})},
+	{"loses the due's time zone", "Each sees all", due(func(_, due time.Time) time.Time {
+		_, offset := due.Zone()
+		return due.Add(time.Duration(offset) * time.Second)
+	})},
+	{"forgets due", "a due that", due(func(_, _ time.Time) time.Time { return time.Time{} })},
+	{"forgets due", "Each sees all", due(func(_, _ time.Time) time.Time { return time.Time{} })},
+	{"keeps the first due", "a due that", due(func(old, due time.Time) time.Time {
+		if old.IsZero() {
+			return due
+		}
+		return old
+	})},
+	{"keeps the latest due", "a due that", due(func(old, due time.Time) time.Time {
+		if old.After(due) {
+			return old
+		}
+		return due
+	})},
+	{"keeps the due that a failed f returned", "an Update that fails", changed(func(s *store) {
+		s.update = func(ctx context.Context, key string, f function) error {
+			var failed error
+			err := s.Store.Update(ctx, key, func(ctx context.Context, old []byte) (value []byte, due time.Time, _ error) {
+				if value, due, failed = f(ctx, old); failed != nil && old == nil {
+					return nil, due, failed
+				}
+				if failed != nil {
+					value = old
+				}
+				return value, due, nil
+			})
+			return errors.Join(err, failed)
+		}
+	})},
+	{"hands on another key's value", "Each hands out", changed(func(s *store) {
+		s.each = func(ctx context.Context, before time.Time, f visitor) error {
+			var last []byte
+			return s.Store.Each(ctx, before, func(key string, value []byte) error {
+				if last == nil {
+					last = value
+				}
+				last, value = value, last
+				return f(key, value)
+			})
+		}
+	})},
+	{"hands on half a value", "Each hands out", showing(func(key string, value []byte, f visitor) error {
+		return f(key, value[:len(value)/2])
+	})},
+	{"hands on nil for an empty value", "Each hands out", showing(func(key string, value []byte, f visitor) error {
+		if len(value) == 0 {
+			value = nil
+		}
+		return f(key, value)
+	})},
+	{"hands on the same slice again and again", "Each hands out", changed(func(s *store) {
+		s.each = func(ctx context.Context, before time.Time, f visitor) error {
+			var buffer []byte
+			return s.Store.Each(ctx, before, func(key string, value []byte) error {
+				buffer = append(buffer[:0], value...)
+				return f(key, buffer)
+			})
+		}
+	})},
+	{"hands on the slices that it keeps", "Each hands out", changed(func(s *store) {
+		values := make(map[string][]byte)
+		s.update = func(ctx context.Context, key string, f function) error {
+			delete(values, key)
+			return s.Store.Update(ctx, key, f)
+		}
+		s.each = func(ctx context.Context, before time.Time, f visitor) error {
+			return s.Store.Each(ctx, before, func(key string, value []byte) error {
+				if _, ok := values[key]; !ok {
+					values[key] = value
+				}
+				return f(key, values[key])
+			})
+		}
+	})},
+	{"swallows f's error", "an error of f ends Each", changed(func(s *store) {
+		s.each = func(ctx context.Context, before time.Time, f visitor) error {
+			var failed error
+			err := s.Store.Each(ctx, before, func(key string, value []byte) error {
+				failed = f(key, value)
+				return failed
+			})
+			if failed != nil {
+				return nil
+			}
+			return err
+		}
+	})},
+	{"tells f's error in words", "an error of f ends Each", showing(func(key string, value []byte, f visitor) error {
+		if err := f(key, value); err != nil {
+			return errors.New("f failed: " + err.Error())
+		}
+		return nil
+	})},
+	{"goes on after f's error", "an error of f ends Each", changed(func(s *store) {
+		s.each = func(ctx context.Context, before time.Time, f visitor) error {
+			var failed []error
+			err := s.Store.Each(ctx, before, func(key string, value []byte) error {
+				failed = append(failed, f(key, value))
+				return nil
+			})
+			return errors.Join(err, errors.Join(failed...))
+		}
+	})},
+	{"lists keys twice", "Each is at home", listing(func(key string) []string { return []string{key, key} })},
+	{"lists a key that changes not at all", "Each is at home", changed(func(s *store) {
 		var changing sync.Map
 		s.update = func(ctx context.Context, key string, f function) error {
 			changing.Store(key, nil)
@@ -160,21 +316,19 @@ var broken = []struct {
 			time.Sleep(time.Millisecond)
 			return s.Store.Update(ctx, key, f)
 		}
-		s.keys = listed(s.Store, func(key string) []string {
+		s.each = listed(s.Store, func(key string) []string {
 			if _, ok := changing.Load(key); ok {
 				return nil
 			}
 			return []string{key}
 		})
 	})},
-	{"is locked while it lists", "Keys lets its loop", changed(func(s *store) {
+	{"is locked while it lists", "Each lets f", changed(func(s *store) {
 		lock := make(chan struct{}, 1)
-		s.keys = func(ctx context.Context) iter.Seq2[string, error] {
-			return func(yield func(string, error) bool) {
-				lock <- struct{}{}
-				defer func() { <-lock }()
-				s.Store.Keys(ctx)(yield)
-			}
+		s.each = func(ctx context.Context, before time.Time, f visitor) error {
+			lock <- struct{}{}
+			defer func() { <-lock }()
+			return s.Store.Each(ctx, before, f)
 		}
 		s.delete = func(ctx context.Context, key string) error {
 			select {
@@ -186,13 +340,31 @@ var broken = []struct {
 			}
 		}
 	})},
-	{"cannot stop listing", "Keys can be left", changed(func(s *store) {
-		s.keys = func(ctx context.Context) iter.Seq2[string, error] {
-			return func(yield func(string, error) bool) {
-				for key, err := range s.Store.Keys(ctx) {
-					yield(key, err)
-				}
+	{"stays locked once f fails", "Each can be left", changed(func(s *store) {
+		s.each = locking(s.Store, func(failed, _ bool) bool { return failed })
+	})},
+	{"stays locked once f panics", "Each can be left", changed(func(s *store) {
+		s.each = locking(s.Store, func(_, panicked bool) bool { return panicked })
+	})},
+	{"lists though its context is over", "Each ends with", changed(func(s *store) {
+		s.each = func(ctx context.Context, before time.Time, f visitor) error {
+			if err := ctx.Err(); err != nil {
+				return err
 			}
+			return s.Store.Each(context.WithoutCancel(ctx), before, f)
+		}
+	})},
+	{"ends with its context and does not say so", "Each ends with", changed(func(s *store) {
+		s.each = func(ctx context.Context, before time.Time, f visitor) error {
+			if err := s.Store.Each(ctx, before, f); ctx.Err() == nil {
+				return err
+			}
+			return nil
+		}
+	})},
+	{"begins to list under a context that is over", "a context that is over", changed(func(s *store) {
+		s.each = func(ctx context.Context, before time.Time, f visitor) error {
+			return s.Store.Each(context.WithoutCancel(ctx), before, f)
 		}
 	})},
 
@@ -201,11 +373,11 @@ var broken = []struct {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		value, err := f(ctx, old)
+		value, due, err := f(ctx, old)
 		if err != nil {
 			return err
 		}
-		return s.Store.Update(ctx, key, func(context.Context, []byte) ([]byte, error) { return value, nil })
+		return s.Store.Update(ctx, key, returningDue(string(value), due))
 	})},
 	{"compares and swaps", "Updates of one key", unlocked(func(s *store, ctx context.Context, key string, f function) error {
 		for {
@@ -213,18 +385,18 @@ var broken = []struct {
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
-			value, err := f(ctx, old)
+			value, due, err := f(ctx, old)
 			if err != nil {
 				return err
 			}
 			swapped := false
-			err = s.Store.Update(ctx, key, func(_ context.Context, now []byte) ([]byte, error) {
+			err = s.Store.Update(ctx, key, func(_ context.Context, now []byte) ([]byte, time.Time, error) {
 				if swapped = bytes.Equal(now, old); swapped {
-					return value, nil
+					return value, due, nil
 				}
-				return now, nil
+				return now, time.Time{}, errRefused
 			})
-			if swapped || err != nil {
+			if swapped || !errors.Is(err, errRefused) {
 				return err
 			}
 		}
@@ -232,17 +404,17 @@ var broken = []struct {
 	{"has one lock for all keys", "Updates of different keys", changed(func(s *store) {
 		lock := pinterest.NewMemoryStore()
 		s.update = func(ctx context.Context, key string, f function) error {
-			return lock.Update(ctx, "lock", func(ctx context.Context, _ []byte) ([]byte, error) {
-				return nil, s.Store.Update(ctx, key, f)
+			return lock.Update(ctx, "lock", func(ctx context.Context, _ []byte) ([]byte, time.Time, error) {
+				return nil, time.Time{}, s.Store.Update(ctx, key, f)
 			})
 		}
 	})},
 	{"lets a Load wait", "a Load does not wait", changed(func(s *store) {
 		s.load = func(ctx context.Context, key string) (value []byte, err error) {
 			stop := errors.New("stop")
-			err = s.Store.Update(ctx, key, func(_ context.Context, old []byte) ([]byte, error) {
+			err = s.Store.Update(ctx, key, func(_ context.Context, old []byte) ([]byte, time.Time, error) {
 				value = bytes.Clone(old)
-				return nil, stop
+				return nil, time.Time{}, stop
 			})
 			if value == nil && err == stop {
 				return nil, fs.ErrNotExist
@@ -256,14 +428,15 @@ var broken = []struct {
 	{"writes by halves", "a Load sees whole", changed(func(s *store) {
 		s.update = func(ctx context.Context, key string, f function) error {
 			var value []byte
-			if err := s.Store.Update(ctx, key, func(ctx context.Context, old []byte) (_ []byte, err error) {
-				value, err = f(ctx, old)
-				return value[:len(value)/2], err
+			var due time.Time
+			if err := s.Store.Update(ctx, key, func(ctx context.Context, old []byte) (_ []byte, _ time.Time, err error) {
+				value, due, err = f(ctx, old)
+				return value[:len(value)/2], due, err
 			}); err != nil {
 				return err
 			}
 			time.Sleep(time.Millisecond)
-			return s.Store.Update(ctx, key, func(context.Context, []byte) ([]byte, error) { return value, nil })
+			return s.Store.Update(ctx, key, returningDue(string(value), due))
 		}
 	})},
 	{"forgets to delete", "a Delete is final", changed(func(s *store) {
@@ -294,28 +467,29 @@ var broken = []struct {
 			return s.Store.Update(context.WithoutCancel(ctx), key, f)
 		}
 	})},
-	{"runs f under a context of its own", "f's context", aroundF(func(_ context.Context, old []byte, f function) ([]byte, error) {
+	{"runs f under a context of its own", "f's context", aroundF(func(_ context.Context, old []byte, f function) ([]byte, time.Time, error) {
 		return f(context.Background(), old)
 	})},
-	{"throws away what f returned when the context is over", "a context that ends", aroundF(func(ctx context.Context, old []byte, f function) ([]byte, error) {
-		value, err := f(ctx, old)
-		return value, errors.Join(err, ctx.Err())
+	{"throws away what f returned when the context is over", "a context that ends", aroundF(func(ctx context.Context, old []byte, f function) ([]byte, time.Time, error) {
+		value, due, err := f(ctx, old)
+		return value, due, errors.Join(err, ctx.Err())
 	})},
 	{"lets others in when the context is over", "a context that ends", changed(func(s *store) {
 		s.update = func(ctx context.Context, key string, f function) error {
 			done := make(chan error, 1)
 			var value []byte
-			err := s.Store.Update(ctx, key, func(ctx context.Context, old []byte) ([]byte, error) {
+			var due time.Time
+			err := s.Store.Update(ctx, key, func(ctx context.Context, old []byte) ([]byte, time.Time, error) {
 				go func() {
 					var err error
-					value, err = f(ctx, old)
+					value, due, err = f(ctx, old)
 					done <- err
 				}()
 				select {
 				case err := <-done:
-					return value, err
+					return value, due, err
 				case <-ctx.Done():
-					return nil, errors.New("rolled back")
+					return nil, time.Time{}, errors.New("rolled back")
 				}
 			})
 			if ctx.Err() == nil {
@@ -324,7 +498,7 @@ var broken = []struct {
 			if err := <-done; err != nil {
 				return err
 			}
-			return s.Store.Update(context.WithoutCancel(ctx), key, func(context.Context, []byte) ([]byte, error) { return value, nil })
+			return s.Store.Update(context.WithoutCancel(ctx), key, returningDue(string(value), due))
 		}
 	})},
 }
@@ -413,7 +587,8 @@ func requireFails(t *testing.T, check string) {
 	require.Contains(t, string(out), "--- FAIL: "+name, "it failed elsewhere:\n%s", out)
 }
 
-type function = func(ctx context.Context, old []byte) ([]byte, error)
+// A visitor is what Each calls.
+type visitor = func(key string, value []byte) error
 
 // A store is a sound one, of whose methods some were exchanged.
 type store struct {
@@ -421,29 +596,31 @@ type store struct {
 	load   func(ctx context.Context, key string) ([]byte, error)
 	update func(ctx context.Context, key string, f function) error
 	delete func(ctx context.Context, key string) error
-	keys   func(ctx context.Context) iter.Seq2[string, error]
+	each   func(ctx context.Context, before time.Time, f visitor) error
 }
 
 func (s *store) Load(ctx context.Context, key string) ([]byte, error) { return s.load(ctx, key) }
 func (s *store) Update(ctx context.Context, key string, f function) error {
 	return s.update(ctx, key, f)
 }
-func (s *store) Delete(ctx context.Context, key string) error      { return s.delete(ctx, key) }
-func (s *store) Keys(ctx context.Context) iter.Seq2[string, error] { return s.keys(ctx) }
+func (s *store) Delete(ctx context.Context, key string) error { return s.delete(ctx, key) }
+func (s *store) Each(ctx context.Context, before time.Time, f visitor) error {
+	return s.each(ctx, before, f)
+}
 
 func changed(change func(s *store)) func() pinterest.Store {
 	return func() pinterest.Store {
 		sound := pinterest.NewMemoryStore()
-		s := &store{Store: sound, load: sound.Load, update: sound.Update, delete: sound.Delete, keys: sound.Keys}
+		s := &store{Store: sound, load: sound.Load, update: sound.Update, delete: sound.Delete, each: sound.Each}
 		change(s)
 		return s
 	}
 }
 
-func aroundF(around func(ctx context.Context, old []byte, f function) ([]byte, error)) func() pinterest.Store {
+func aroundF(around func(ctx context.Context, old []byte, f function) ([]byte, time.Time, error)) func() pinterest.Store {
 	return changed(func(s *store) {
 		s.update = func(ctx context.Context, key string, f function) error {
-			return s.Store.Update(ctx, key, func(ctx context.Context, old []byte) ([]byte, error) { return around(ctx, old, f) })
+			return s.Store.Update(ctx, key, func(ctx context.Context, old []byte) ([]byte, time.Time, error) { return around(ctx, old, f) })
 		}
 	})
 }
@@ -464,26 +641,70 @@ func renamed(name func(key string) string) func() pinterest.Store {
 }
 
 func listing(list func(key string) []string) func() pinterest.Store {
-	return changed(func(s *store) { s.keys = listed(s.Store, list) })
+	return changed(func(s *store) { s.each = listed(s.Store, list) })
 }
 
-// listed yields for each key of s what list makes of it.
-func listed(s pinterest.Store, list func(key string) []string) func(ctx context.Context) iter.Seq2[string, error] {
-	return func(ctx context.Context) iter.Seq2[string, error] {
-		return func(yield func(string, error) bool) {
-			for key, err := range s.Keys(ctx) {
-				if err != nil {
-					yield(key, err)
-					return
-				}
-				for _, k := range list(key) {
-					if !yield(k, nil) {
-						return
-					}
+// listed shows in place of each key of s what list makes of it.
+func listed(s pinterest.Store, list func(key string) []string) func(context.Context, time.Time, visitor) error {
+	return func(ctx context.Context, before time.Time, f visitor) error {
+		return s.Each(ctx, before, func(key string, value []byte) error {
+			for _, k := range list(key) {
+				if err := f(k, value); err != nil {
+					return err
 				}
 			}
-		}
+			return nil
+		})
 	}
+}
+
+func showing(show func(key string, value []byte, f visitor) error) func() pinterest.Store {
+	return changed(func(s *store) {
+		s.each = func(ctx context.Context, before time.Time, f visitor) error {
+			return s.Store.Each(ctx, before, func(key string, value []byte) error { return show(key, value, f) })
+		}
+	})
+}
+
+// locking lets one Each in at a time, and no more once stay says so.
+func locking(s pinterest.Store, stay func(failed, panicked bool) bool) func(context.Context, time.Time, visitor) error {
+	lock := make(chan struct{}, 1)
+	return func(ctx context.Context, before time.Time, f visitor) (err error) {
+		select {
+		case lock <- struct{}{}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		panicked := true
+		defer func() {
+			if !stay(err != nil, panicked) {
+				<-lock
+			}
+		}()
+		err = s.Each(ctx, before, f)
+		panicked = false
+		return err
+	}
+}
+
+// due keeps another due than f returned: what change makes of the one that was
+// there and the new one.
+func due(change func(old, due time.Time) time.Time) func() pinterest.Store {
+	return changed(func(s *store) {
+		var mu sync.Mutex // guards dues
+		dues := make(map[string]time.Time)
+		s.update = func(ctx context.Context, key string, f function) error {
+			return s.Store.Update(ctx, key, func(ctx context.Context, old []byte) ([]byte, time.Time, error) {
+				value, due, err := f(ctx, old)
+				mu.Lock()
+				defer mu.Unlock()
+				if err == nil {
+					dues[key] = change(dues[key], due)
+				}
+				return value, dues[key], err
+			})
+		}
+	})
 }
 
 // sharing hands out and takes in slices without copying them.
@@ -501,7 +722,7 @@ func sharing(given, returned bool) func() pinterest.Store {
 			if !returned {
 				old = bytes.Clone(old)
 			}
-			value, err := f(ctx, old)
+			value, _, err := f(ctx, old)
 			if err != nil {
 				return err
 			}
@@ -537,7 +758,7 @@ func (s *dirStore) Load(_ context.Context, key string) ([]byte, error) {
 }
 
 func (s *dirStore) Update(ctx context.Context, key string, f function) error {
-	return s.Store.Update(ctx, key, func(ctx context.Context, _ []byte) ([]byte, error) {
+	return s.Store.Update(ctx, key, func(ctx context.Context, _ []byte) ([]byte, time.Time, error) {
 		_, missing := os.Stat(s.path(key))
 		if s.lockFiles && (missing == nil || !s.onlyExisting) {
 			for {
@@ -550,23 +771,23 @@ func (s *dirStore) Update(ctx context.Context, key string, f function) error {
 				select {
 				case <-time.After(time.Millisecond):
 				case <-ctx.Done():
-					return nil, ctx.Err()
+					return nil, time.Time{}, ctx.Err()
 				}
 			}
 		}
 		old, err := s.Load(ctx, key)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
+			return nil, time.Time{}, err
 		}
-		value, err := f(ctx, old)
+		value, _, err := f(ctx, old)
 		if err != nil {
-			return nil, err
+			return nil, time.Time{}, err
 		}
 		if s.late {
 			time.AfterFunc(50*time.Millisecond, func() { _ = os.WriteFile(s.path(key), value, 0o600) })
-			return nil, nil
+			return nil, time.Time{}, nil
 		}
-		return nil, s.write(key, value)
+		return nil, time.Time{}, s.write(key, value)
 	})
 }
 
@@ -592,17 +813,26 @@ func (s *dirStore) Delete(_ context.Context, key string) error {
 	return nil
 }
 
-func (s *dirStore) Keys(context.Context) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		entries, err := os.ReadDir(s.dir)
+func (s *dirStore) Each(ctx context.Context, _ time.Time, f visitor) error {
+	entries, err := os.ReadDir(s.dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		key, err := hex.DecodeString(e.Name())
 		if err != nil {
-			yield("", err)
-			return
+			continue
 		}
-		for _, e := range entries {
-			if key, err := hex.DecodeString(e.Name()); err == nil && !yield(string(key), nil) {
-				return
-			}
+		value, err := s.Load(ctx, string(key))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := f(string(key), value); err != nil {
+			return err
 		}
 	}
+	return nil
 }

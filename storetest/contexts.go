@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -25,13 +26,12 @@ func testContextOver(t *testing.T, s pinterest.Store) {
 	}
 	require.Equal(t, "value", kept(t, s, "key"))
 
-	n := 0
-	for key, err := range s.Keys(ctx) {
-		n++
-		require.ErrorIs(t, err, context.Canceled, "Keys")
-		require.Empty(t, key)
+	for _, before := range []time.Time{{}, time.Now()} {
+		require.ErrorIs(t, s.Each(ctx, before, func(string, []byte) error {
+			assert.Fail(t, "Each calls f though the context is over")
+			return nil
+		}), context.Canceled, "Each")
 	}
-	require.Equal(t, 1, n, "an error ends the sequence")
 }
 
 func testWaiterLeaves(t *testing.T, s pinterest.Store) {
@@ -45,7 +45,7 @@ func testWaiterLeaves(t *testing.T, s pinterest.Store) {
 	for range 5 {
 		go func() { left <- s.Update(ctx, "key", in.f) }()
 		go func() {
-			stayed <- s.Update(patient(t), "key", func(_ context.Context, old []byte) ([]byte, error) { return increment(old) })
+			stayed <- s.Update(patient(t), "key", increment)
 		}()
 	}
 	requireHeld(t, s, "key") // by now they stand in line
@@ -93,9 +93,9 @@ func testContextEndsInside(t *testing.T, s pinterest.Store) {
 	require.NoError(t, h.release(t, "a new refresh token", nil))
 	require.Equal(t, "a new refresh token", kept(t, s, "key"))
 
-	require.NoError(t, s.Update(patient(t), "key", func(_ context.Context, old []byte) ([]byte, error) {
+	require.NoError(t, s.Update(patient(t), "key", func(_ context.Context, old []byte) ([]byte, time.Time, error) {
 		assert.Equal(t, "a new refresh token", string(old))
-		return []byte("newer"), nil
+		return []byte("newer"), time.Time{}, nil
 	}))
 	require.Equal(t, "newer", kept(t, s, "key"))
 }

@@ -3,11 +3,8 @@ package storetest
 import (
 	"fmt"
 	"io/fs"
-	"maps"
-	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -74,107 +71,47 @@ func requireOddKeys(t *testing.T, s pinterest.Store, keys []string) {
 }
 
 func testManyKeys(t *testing.T, s pinterest.Store) {
-	const many, writers = 1000, 8
+	const many, writers = 2500, 8 // more than a page, of whatever size
+	past := time.Now().Add(-time.Hour)
 	name := func(i int) string { return fmt.Sprintf("account %04d", i) }
+	want, due := make(map[string]string), make(map[string]string)
 	var wg sync.WaitGroup
 	for w := range writers {
 		wg.Go(func() {
 			for i := w; i < many; i += writers {
-				assert.NoError(t, s.Update(patient(t), name(i), returning(name(i))))
+				f := returning(name(i))
+				if i%3 == 0 {
+					f = returningDue(name(i), past)
+				}
+				assert.NoError(t, s.Update(patient(t), name(i), f))
 			}
 		})
 	}
 	wg.Wait()
-	want := make([]string, many)
-	for i := range want {
-		want[i] = name(i)
-		require.Equal(t, name(i), kept(t, s, name(i)))
+	for i := range many {
+		want[name(i)] = name(i)
+		if i%3 == 0 {
+			due[name(i)] = name(i)
+		}
+		if i%25 == 0 {
+			require.Equal(t, name(i), kept(t, s, name(i)))
+		}
 	}
-	keys := allKeys(t, s)
-	slices.Sort(keys)
-	require.Equal(t, want, keys)
+	requireAll(t, want, seen(t, s, time.Time{}), "Each that is given no time")
+	requireAll(t, due, seen(t, s, time.Now()), "Each before now")
 }
 
-func testKeysDuringChanges(t *testing.T, s pinterest.Store) {
-	const stable, changes = 40, 100
-	times := make(map[string]int)
-	for i := range stable {
-		keep(t, s, fmt.Sprint("stable ", i), "0")
-		times[fmt.Sprint("stable ", i)] = 0
-	}
-	stop := make(chan struct{})
-	var changed atomic.Int32
-	var wg sync.WaitGroup
-	for w := range 2 {
-		wg.Go(func() {
-			for i := 0; ; i++ {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				passing := fmt.Sprint("passing ", w, " ", i%20)
-				assert.NoError(t, s.Update(patient(t), passing, returning("1")))
-				assert.NoError(t, s.Update(patient(t), fmt.Sprint("stable ", i%stable), returning(fmt.Sprint(i))))
-				assert.NoError(t, s.Delete(patient(t), passing))
-				changed.Add(1)
-			}
-		})
-	}
-	defer wg.Wait()
-	defer close(stop)
-	for began := time.Now(); changed.Load() < changes; {
-		require.Less(t, time.Since(began), patience, "changes are slow, or wait for Keys")
-		seen := maps.Clone(times)
-		for _, key := range allKeys(t, s) {
-			if strings.HasPrefix(key, "passing ") {
-				continue
-			}
-			require.Contains(t, seen, key, "a key nobody kept")
-			seen[key]++
+// requireAll does not print thousands of keys if one is missing.
+func requireAll(t *testing.T, want, found map[string]string, what string) {
+	t.Helper()
+	missing := 0
+	for key, value := range want {
+		got, ok := found[key]
+		if !ok {
+			missing++
+			continue
 		}
-		for key, n := range seen {
-			require.Equal(t, 1, n, "how often %q was yielded", key)
-		}
+		require.Equal(t, value, got, "%s hands out another value for %q", what, key)
 	}
-}
-
-func testKeysLoop(t *testing.T, s pinterest.Store) {
-	for i := range 20 {
-		keep(t, s, fmt.Sprint("key ", i), "before")
-	}
-	// Half are updated and half deleted while the sequence stands still, as a
-	// sweep over all accounts does.
-	n := 0
-	for key, err := range s.Keys(patient(t)) {
-		require.NoError(t, err)
-		require.Equal(t, "before", kept(t, s, key))
-		if n++; n%2 == 0 {
-			require.NoError(t, s.Delete(patient(t), key))
-		} else {
-			keep(t, s, key, "after")
-		}
-	}
-	require.Equal(t, 20, n)
-	require.Len(t, allKeys(t, s), 10)
-}
-
-func testKeysBreak(t *testing.T, s pinterest.Store) {
-	require.Empty(t, allKeys(t, s), "the keys of an empty store")
-	for i := range 5 {
-		keep(t, s, fmt.Sprint("key ", i), "value")
-	}
-	for range 20 { // what an early break left open would run out
-		n := 0
-		for _, err := range s.Keys(patient(t)) {
-			require.NoError(t, err)
-			if n++; n == 2 {
-				break
-			}
-		}
-		require.Equal(t, 2, n)
-	}
-	keep(t, s, "key 0", "changed")
-	require.Equal(t, "changed", kept(t, s, "key 0"))
-	require.Len(t, allKeys(t, s), 5)
+	require.Zero(t, missing, "how many keys, of %d, are left out by %s", len(want), what)
 }

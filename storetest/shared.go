@@ -89,13 +89,16 @@ func testReopen(t *testing.T, s Shared, place string) {
 	for i, key := range keys {
 		keep(t, first, key, fmt.Sprint(i))
 	}
+	keepDue(t, first, "due", "value", time.Now().Add(-time.Hour))
 	keep(t, first, "deleted", "value")
 	require.NoError(t, first.Delete(patient(t), "deleted"))
-	require.ErrorIs(t, first.Update(patient(t), "refused", func(context.Context, []byte) ([]byte, error) {
-		return []byte("value"), errRefused
+	require.ErrorIs(t, first.Update(patient(t), "refused", func(context.Context, []byte) ([]byte, time.Time, error) {
+		return []byte("value"), time.Time{}, errRefused
 	}), errRefused)
 
 	again := s.Open(t, place)
+	requireDue(t, again, "due", "value", "it was kept through another open")
+	require.NoError(t, again.Delete(patient(t), "due"))
 	requireOddKeys(t, again, keys)
 	keep(t, again, "alice", "changed")
 	require.Equal(t, "changed", kept(t, first, "alice"), "what the other kept")
@@ -112,7 +115,7 @@ func testOpenedTwice(t *testing.T, s Shared, place string) {
 		for range 2 {
 			wg.Go(func() {
 				for range 10 {
-					assert.NoError(t, store.Update(patient(t), "key", func(_ context.Context, old []byte) ([]byte, error) { return increment(old) }))
+					assert.NoError(t, store.Update(patient(t), "key", increment))
 				}
 			})
 		}
@@ -185,9 +188,9 @@ func testWaiterLeavesProcess(t *testing.T, s Shared, place string) {
 	var in intruder
 	go func() { left <- store.Update(ctx, "key", in.f) }()
 	go func() {
-		stayed <- store.Update(patient(t), "key", func(_ context.Context, old []byte) ([]byte, error) {
+		stayed <- store.Update(patient(t), "key", func(_ context.Context, old []byte) ([]byte, time.Time, error) {
 			assert.Equal(t, "held", string(old))
-			return []byte("after"), nil
+			return []byte("after"), time.Time{}, nil
 		})
 	}()
 	requireHeld(t, store, "key") // by now they stand in line
@@ -227,9 +230,9 @@ func testKilledHolder(t *testing.T, s Shared, place string) {
 
 	ctx, cancel := context.WithTimeout(context.Background(), s.Takeover)
 	defer cancel()
-	require.NoError(t, store.Update(ctx, "key", func(_ context.Context, old []byte) ([]byte, error) {
+	require.NoError(t, store.Update(ctx, "key", func(_ context.Context, old []byte) ([]byte, time.Time, error) {
 		assert.Equal(t, "before", string(old))
-		return []byte("after"), nil
+		return []byte("after"), time.Time{}, nil
 	}), "an Update after the holder was killed; Takeover is %v", s.Takeover)
 	require.Equal(t, "after", kept(t, store, "key"))
 	require.NoError(t, store.Delete(ctx, "missing"))
@@ -297,12 +300,12 @@ func (j job) do(t *testing.T, s pinterest.Store) {
 		j.count(t, s)
 		say("counted")
 	case "hold":
-		require.NoError(t, s.Update(ctx, j.Key, func(context.Context, []byte) ([]byte, error) {
+		require.NoError(t, s.Update(ctx, j.Key, func(context.Context, []byte) ([]byte, time.Time, error) {
 			say("holding")
 			if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
-				return nil, err // the parent is gone
+				return nil, time.Time{}, err // the parent is gone
 			}
-			return []byte("held"), nil
+			return []byte("held"), time.Time{}, nil
 		}))
 		say("kept")
 	case "write":
@@ -312,12 +315,12 @@ func (j job) do(t *testing.T, s pinterest.Store) {
 		}()
 		for {
 			n := 0
-			require.NoError(t, s.Update(ctx, j.Key, func(_ context.Context, old []byte) ([]byte, error) {
+			require.NoError(t, s.Update(ctx, j.Key, func(_ context.Context, old []byte) ([]byte, time.Time, error) {
 				if old != nil {
 					n = requireWhole(t, string(old))
 				}
 				n++
-				return []byte(whole(n)), nil
+				return []byte(whole(n)), time.Time{}, nil
 			}))
 			say("wrote %d", n)
 		}
@@ -328,14 +331,14 @@ func (j job) do(t *testing.T, s pinterest.Store) {
 
 func (j job) count(t *testing.T, s pinterest.Store) {
 	for range j.Times {
-		require.NoError(t, s.Update(context.Background(), j.Key, func(_ context.Context, old []byte) ([]byte, error) {
+		require.NoError(t, s.Update(context.Background(), j.Key, func(ctx context.Context, old []byte) ([]byte, time.Time, error) {
 			inside, err := os.OpenFile(j.Inside, os.O_CREATE|os.O_EXCL, 0o600)
 			if !assert.NoError(t, err, "Updates of two processes run at once") {
-				return nil, err
+				return nil, time.Time{}, err
 			}
 			defer os.Remove(j.Inside)
 			defer inside.Close()
-			return increment(old)
+			return increment(ctx, old)
 		}))
 	}
 }

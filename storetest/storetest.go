@@ -71,10 +71,16 @@ var checks = []check{
 
 	{behaviour: "an empty key is refused", run: testEmptyKey},
 	{behaviour: "odd keys are kept apart", run: testOddKeys},
-	{behaviour: "a thousand keys are kept", run: testManyKeys},
-	{behaviour: "Keys is at home in a changing store", run: testKeysDuringChanges},
-	{behaviour: "Keys lets its loop use the store", run: testKeysLoop},
-	{behaviour: "Keys can be left early", run: testKeysBreak},
+	{behaviour: "thousands of keys are kept", run: testManyKeys},
+
+	{behaviour: "Each sees all that is due and, given no time, every key", run: testEachDue},
+	{behaviour: "a due that an Update changes is the new one", run: testDueChanges},
+	{behaviour: "an Update that fails changes no due", run: testDueAfterFailure},
+	{behaviour: "Each hands out whole values that are f's own", run: testEachValues},
+	{behaviour: "an error of f ends Each and comes back", run: testEachError},
+	{behaviour: "Each lets f use the store", run: testEachUse},
+	{behaviour: "Each can be left and leaves nothing open", run: testEachLeft},
+	{behaviour: "Each is at home in a changing store", run: testEachDuringChanges},
 
 	{behaviour: "Updates of one key exclude each other", run: testExclusion},
 	{behaviour: "Updates of different keys do not wait for each other", run: testIndependence, parallelKeys: true},
@@ -87,6 +93,7 @@ var checks = []check{
 	{behaviour: "a context that is over begins nothing", run: testContextOver},
 	{behaviour: "a waiter leaves with its context", run: testWaiterLeaves},
 	{behaviour: "f's context comes from the caller's", run: testContextOfF},
+	{behaviour: "Each ends with its context", run: testEachContext},
 	{behaviour: "a context that ends while f runs lets nobody in and loses nothing", run: testContextEndsInside},
 }
 
@@ -128,11 +135,16 @@ func soon(t *testing.T, what string, call func() error) error {
 	return receive(t, done, what)
 }
 
-// keep puts value under key.
+// keep puts value under key, never due.
 func keep(t *testing.T, s pinterest.Store, key, value string) {
 	t.Helper()
+	keepDue(t, s, key, value, time.Time{})
+}
+
+func keepDue(t *testing.T, s pinterest.Store, key, value string, due time.Time) {
+	t.Helper()
 	ctx := patient(t)
-	err := soon(t, "an Update that nobody holds up", func() error { return s.Update(ctx, key, returning(value)) })
+	err := soon(t, "an Update that nobody holds up", func() error { return s.Update(ctx, key, returningDue(value, due)) })
 	require.NoError(t, err, "Update of %.50q", key)
 }
 
@@ -144,20 +156,14 @@ func kept(t *testing.T, s pinterest.Store, key string) string {
 	return string(value)
 }
 
-// returning is an f that returns value whatever there was.
-func returning(value string) func(context.Context, []byte) ([]byte, error) {
-	return func(context.Context, []byte) ([]byte, error) { return []byte(value), nil }
-}
+// A function is what Update runs.
+type function = func(ctx context.Context, old []byte) (value []byte, due time.Time, err error)
 
-// allKeys returns what Keys yields.
-func allKeys(t *testing.T, s pinterest.Store) []string {
-	t.Helper()
-	var keys []string
-	for key, err := range s.Keys(patient(t)) {
-		require.NoError(t, err)
-		keys = append(keys, key)
-	}
-	return keys
+// returning is an f that returns value, never due, whatever there was.
+func returning(value string) function { return returningDue(value, time.Time{}) }
+
+func returningDue(value string, due time.Time) function {
+	return func(context.Context, []byte) ([]byte, time.Time, error) { return []byte(value), due, nil }
 }
 
 // A holder is an Update that stays in f until it is told to leave.
@@ -178,11 +184,11 @@ func hold(t *testing.T, ctx context.Context, s pinterest.Store, key string) *hol
 	h := &holder{leave: make(chan outcome, 2), done: make(chan error, 1)}
 	inside := make(chan struct{}, 1)
 	go func() {
-		h.done <- s.Update(ctx, key, func(ctx context.Context, _ []byte) ([]byte, error) {
+		h.done <- s.Update(ctx, key, func(ctx context.Context, _ []byte) ([]byte, time.Time, error) {
 			h.ctx = ctx
 			inside <- struct{}{}
 			o := <-h.leave
-			return []byte(o.value), o.err
+			return []byte(o.value), time.Time{}, o.err
 		})
 	}()
 	t.Cleanup(func() { // of a check that failed before it let go
@@ -212,9 +218,9 @@ func (h *holder) release(t *testing.T, value string, err error) error {
 // test, which may be over by the time a broken store lets it in.
 type intruder struct{ ran atomic.Bool }
 
-func (in *intruder) f(context.Context, []byte) ([]byte, error) {
+func (in *intruder) f(context.Context, []byte) ([]byte, time.Time, error) {
 	in.ran.Store(true)
-	return nil, errRefused
+	return nil, time.Time{}, errRefused
 }
 
 // requireHeld shows that nobody gets into an Update of key.

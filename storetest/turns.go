@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -23,10 +24,10 @@ func testExclusion(t *testing.T, s pinterest.Store) {
 	for range goroutines {
 		wg.Go(func() {
 			for range each {
-				err := s.Update(patient(t), "counter", func(_ context.Context, old []byte) ([]byte, error) {
+				err := s.Update(patient(t), "counter", func(ctx context.Context, old []byte) ([]byte, time.Time, error) {
 					assert.EqualValues(t, 1, inside.Add(1), "how many Updates run at once")
 					defer inside.Add(-1)
-					return increment(old)
+					return increment(ctx, old)
 				})
 				assert.NoError(t, err)
 			}
@@ -42,16 +43,16 @@ func testExclusion(t *testing.T, s pinterest.Store) {
 	require.Equal(t, "held", kept(t, s, "counter"))
 }
 
-// increment adds one to a decimal number; nothing is zero.
-func increment(old []byte) ([]byte, error) {
+// increment is an f that adds one to a decimal number; nothing is zero.
+func increment(_ context.Context, old []byte) ([]byte, time.Time, error) {
 	if old == nil {
 		old = []byte("0")
 	}
 	n, err := strconv.Atoi(string(old))
 	if err != nil {
-		return nil, fmt.Errorf("storetest: the counter is damaged: %w", err)
+		return nil, time.Time{}, fmt.Errorf("storetest: the counter is damaged: %w", err)
 	}
-	return []byte(strconv.Itoa(n + 1)), nil
+	return []byte(strconv.Itoa(n + 1)), time.Time{}, nil
 }
 
 func testIndependence(t *testing.T, s pinterest.Store) {
@@ -111,6 +112,9 @@ func testWholeValues(t *testing.T, s pinterest.Store) {
 		n := requireWhole(t, kept(t, s, "key"))
 		require.GreaterOrEqual(t, n, last, "a Load went back in time")
 		last = n
+		for _, value := range seen(t, s, time.Time{}) {
+			require.GreaterOrEqual(t, requireWhole(t, value), last, "Each hands out what was kept before it began")
+		}
 		select {
 		case <-written:
 			require.Equal(t, writes, requireWhole(t, kept(t, s, "key")))
@@ -129,9 +133,9 @@ func testDelete(t *testing.T, s pinterest.Store) {
 		require.ErrorIs(t, err, fs.ErrNotExist)
 		require.Equal(t, []string{"other"}, allKeys(t, s))
 	}
-	require.NoError(t, s.Update(patient(t), "key", func(_ context.Context, old []byte) ([]byte, error) {
+	require.NoError(t, s.Update(patient(t), "key", func(_ context.Context, old []byte) ([]byte, time.Time, error) {
 		assert.Nil(t, old, "what f is given after a Delete")
-		return []byte("again"), nil
+		return []byte("again"), time.Time{}, nil
 	}))
 	require.Equal(t, "again", kept(t, s, "key"))
 	require.Equal(t, "untouched", kept(t, s, "other"))
@@ -159,10 +163,10 @@ func testDeleteDuringUpdates(t *testing.T, s pinterest.Store) {
 	for range 3 {
 		wg.Go(func() {
 			for range each {
-				assert.NoError(t, s.Update(patient(t), "key", func(_ context.Context, old []byte) ([]byte, error) {
+				assert.NoError(t, s.Update(patient(t), "key", func(ctx context.Context, old []byte) ([]byte, time.Time, error) {
 					assert.EqualValues(t, 1, inside.Add(1), "how many Updates run at once")
 					defer inside.Add(-1)
-					return increment(old)
+					return increment(ctx, old)
 				}))
 			}
 		})

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -18,9 +19,9 @@ func testMissing(t *testing.T, s pinterest.Store) {
 	_, err := s.Load(patient(t), "missing")
 	require.ErrorIs(t, err, fs.ErrNotExist)
 
-	require.NoError(t, s.Update(patient(t), "missing", func(_ context.Context, old []byte) ([]byte, error) {
+	require.NoError(t, s.Update(patient(t), "missing", func(_ context.Context, old []byte) ([]byte, time.Time, error) {
 		assert.Nil(t, old, "what f is given for a missing key")
-		return []byte("found"), nil
+		return []byte("found"), time.Time{}, nil
 	}))
 	require.Equal(t, "found", kept(t, s, "missing"))
 	require.NoError(t, s.Delete(patient(t), "never there"))
@@ -31,10 +32,10 @@ func testUpdate(t *testing.T, s pinterest.Store) {
 	keep(t, s, "key", "first")
 	keep(t, s, "other", "untouched")
 	runs := 0
-	require.NoError(t, s.Update(patient(t), "key", func(_ context.Context, old []byte) ([]byte, error) {
+	require.NoError(t, s.Update(patient(t), "key", func(_ context.Context, old []byte) ([]byte, time.Time, error) {
 		runs++
 		assert.Equal(t, "first", string(old))
-		return []byte("second"), nil
+		return []byte("second"), time.Time{}, nil
 	}))
 	require.Equal(t, 1, runs, "how often f ran")
 	require.Equal(t, "second", kept(t, s, "key"))
@@ -43,13 +44,13 @@ func testUpdate(t *testing.T, s pinterest.Store) {
 
 func testEmptyValue(t *testing.T, s pinterest.Store) {
 	for _, empty := range [][]byte{nil, {}} {
-		require.NoError(t, s.Update(patient(t), "key", func(context.Context, []byte) ([]byte, error) { return empty, nil }))
+		require.NoError(t, s.Update(patient(t), "key", func(context.Context, []byte) ([]byte, time.Time, error) { return empty, time.Time{}, nil }))
 		require.Empty(t, kept(t, s, "key"))
 		require.Equal(t, []string{"key"}, allKeys(t, s))
-		require.ErrorIs(t, s.Update(patient(t), "key", func(_ context.Context, old []byte) ([]byte, error) {
+		require.ErrorIs(t, s.Update(patient(t), "key", func(_ context.Context, old []byte) ([]byte, time.Time, error) {
 			assert.NotNil(t, old, "nil would say that nothing is kept")
 			assert.Empty(t, old)
-			return nil, errRefused
+			return nil, time.Time{}, errRefused
 		}), errRefused)
 	}
 }
@@ -71,17 +72,17 @@ func testValues(t *testing.T, s pinterest.Store) {
 	} {
 		keep(t, s, "key", value)
 		require.True(t, value == kept(t, s, "key"), "a value of %s is not what was kept", name)
-		err := s.Update(patient(t), "key", func(_ context.Context, old []byte) ([]byte, error) {
+		err := s.Update(patient(t), "key", func(_ context.Context, old []byte) ([]byte, time.Time, error) {
 			assert.True(t, value == string(old), "a value of %s is not what f is given", name)
-			return nil, errRefused
+			return nil, time.Time{}, errRefused
 		})
 		require.ErrorIs(t, err, errRefused)
 	}
 }
 
 func testError(t *testing.T, s pinterest.Store) {
-	refuse := func(context.Context, []byte) ([]byte, error) {
-		return []byte("must not be kept"), fmt.Errorf("no: %w", errRefused)
+	refuse := func(context.Context, []byte) ([]byte, time.Time, error) {
+		return []byte("must not be kept"), time.Now(), fmt.Errorf("no: %w", errRefused)
 	}
 	require.ErrorIs(t, s.Update(patient(t), "missing", refuse), errRefused)
 	_, err := s.Load(patient(t), "missing")
@@ -90,7 +91,7 @@ func testError(t *testing.T, s pinterest.Store) {
 
 	keep(t, s, "key", "good")
 	runs := 0
-	err = s.Update(patient(t), "key", func(ctx context.Context, old []byte) ([]byte, error) {
+	err = s.Update(patient(t), "key", func(ctx context.Context, old []byte) ([]byte, time.Time, error) {
 		runs++
 		return refuse(ctx, old)
 	})
@@ -99,8 +100,8 @@ func testError(t *testing.T, s pinterest.Store) {
 	require.Equal(t, "good", kept(t, s, "key"))
 
 	// f's own context errors are no less f's.
-	require.ErrorIs(t, s.Update(patient(t), "key", func(context.Context, []byte) ([]byte, error) {
-		return nil, context.DeadlineExceeded
+	require.ErrorIs(t, s.Update(patient(t), "key", func(context.Context, []byte) ([]byte, time.Time, error) {
+		return nil, time.Time{}, context.DeadlineExceeded
 	}), context.DeadlineExceeded)
 	require.Equal(t, "good", kept(t, s, "key"))
 }
@@ -108,7 +109,7 @@ func testError(t *testing.T, s pinterest.Store) {
 func testPanic(t *testing.T, s pinterest.Store) {
 	keep(t, s, "key", "good")
 	require.PanicsWithValue(t, "f panics", func() {
-		_ = s.Update(patient(t), "key", func(context.Context, []byte) ([]byte, error) { panic("f panics") })
+		_ = s.Update(patient(t), "key", func(context.Context, []byte) ([]byte, time.Time, error) { panic("f panics") })
 	})
 	require.Equal(t, "good", kept(t, s, "key"))
 	keep(t, s, "key", "after a panic")
@@ -117,9 +118,9 @@ func testPanic(t *testing.T, s pinterest.Store) {
 	gone := make(chan struct{})
 	go func() {
 		defer close(gone)
-		_ = s.Update(patient(t), "key", func(context.Context, []byte) ([]byte, error) {
+		_ = s.Update(patient(t), "key", func(context.Context, []byte) ([]byte, time.Time, error) {
 			runtime.Goexit()
-			return nil, nil
+			return nil, time.Time{}, nil
 		})
 	}()
 	receive(t, gone, "the Update whose f ended its goroutine")
@@ -128,14 +129,16 @@ func testPanic(t *testing.T, s pinterest.Store) {
 	require.Equal(t, "after all", kept(t, s, "key"))
 }
 
-func testOwnership(t *testing.T, s pinterest.Store) {
-	scribble := func(b []byte) {
-		for i := range b[:cap(b)] {
-			b[:cap(b)][i] = 'x'
-		}
+// scribble writes to all that b can reach.
+func scribble(b []byte) {
+	for i := range b[:cap(b)] {
+		b[:cap(b)][i] = 'x'
 	}
+}
+
+func testOwnership(t *testing.T, s pinterest.Store) {
 	given := []byte("first")
-	require.NoError(t, s.Update(patient(t), "key", func(context.Context, []byte) ([]byte, error) { return given, nil }))
+	require.NoError(t, s.Update(patient(t), "key", func(context.Context, []byte) ([]byte, time.Time, error) { return given, time.Time{}, nil }))
 	scribble(given)
 	require.Equal(t, "first", kept(t, s, "key"), "after the caller wrote to what f had returned")
 
@@ -144,16 +147,16 @@ func testOwnership(t *testing.T, s pinterest.Store) {
 	scribble(loaded)
 	require.Equal(t, "first", kept(t, s, "key"), "after the caller wrote to what Load had returned")
 
-	require.ErrorIs(t, s.Update(patient(t), "key", func(_ context.Context, old []byte) ([]byte, error) {
+	require.ErrorIs(t, s.Update(patient(t), "key", func(_ context.Context, old []byte) ([]byte, time.Time, error) {
 		scribble(old)
-		return nil, errRefused
+		return nil, time.Time{}, errRefused
 	}), errRefused)
 	require.Equal(t, "first", kept(t, s, "key"), "after f wrote to what it was given and failed")
 
 	var old []byte
-	require.NoError(t, s.Update(patient(t), "key", func(_ context.Context, b []byte) ([]byte, error) {
+	require.NoError(t, s.Update(patient(t), "key", func(_ context.Context, b []byte) ([]byte, time.Time, error) {
 		old = b
-		return []byte("other"), nil
+		return []byte("other"), time.Time{}, nil
 	}))
 	loaded, err = s.Load(patient(t), "key")
 	require.NoError(t, err)

@@ -22,7 +22,7 @@ import (
 // appsTable is beside the tokens' table, which a service may share.
 const appsTable = sqlstore.DefaultTable + "_apps"
 
-func openPostgres(ctx context.Context, name string, create bool) (*vault, error) {
+func openPostgres(ctx context.Context, name string, create bool) (*accountStore, error) {
 	dsn := name
 	if kind, rest, _ := strings.Cut(name, ":"); !strings.HasPrefix(rest, "//") {
 		dsn, name = rest, kind+":" // words like host=… password=…, or nothing: the variables of PostgreSQL's own clients
@@ -34,7 +34,7 @@ func openPostgres(ctx context.Context, name string, create bool) (*vault, error)
 	return openSQL(ctx, shown(name), stdlib.OpenDB(*conf), sqlstore.PostgreSQL, create)
 }
 
-func openMySQL(ctx context.Context, name string, create bool) (*vault, error) {
+func openMySQL(ctx context.Context, name string, create bool) (*accountStore, error) {
 	const hint = "write it like mysql://user@host:3306/database"
 	dsn := strings.TrimPrefix(name, "mysql:")
 	conf, err := mysql.ParseDSN(dsn)
@@ -61,7 +61,7 @@ func openMySQL(ctx context.Context, name string, create bool) (*vault, error) {
 	return openSQL(ctx, "mysql://"+conf.User+"@"+conf.Addr+"/"+conf.DBName, sql.OpenDB(connector), sqlstore.MySQL, create)
 }
 
-func openSQLite(ctx context.Context, name string, create bool) (*vault, error) {
+func openSQLite(ctx context.Context, name string, create bool) (*accountStore, error) {
 	path := strings.TrimPrefix(name, "sqlite:")
 	if path == "" || strings.ContainsAny(path, "?#") {
 		return nil, wrongUsage("the store is not the path of an SQLite database", "write it like sqlite:pinterest.db")
@@ -73,7 +73,7 @@ func openSQLite(ctx context.Context, name string, create bool) (*vault, error) {
 	name = "sqlite:" + path
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		if !create {
-			return emptyVault(name), nil
+			return emptyAccountStore(name), nil
 		}
 		// SQLite would let everybody read it.
 		file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
@@ -90,7 +90,7 @@ func openSQLite(ctx context.Context, name string, create bool) (*vault, error) {
 	return openSQL(ctx, name, db, sqlstore.SQLite, create)
 }
 
-func openSQL(ctx context.Context, name string, db *sql.DB, dialect sqlstore.Dialect, create bool) (*vault, error) {
+func openSQL(ctx context.Context, name string, db *sql.DB, dialect sqlstore.Dialect, create bool) (*accountStore, error) {
 	tokens := &sqlstore.Store{DB: db, Dialect: dialect}
 	if err := tokens.CreateTable(ctx); err != nil {
 		db.Close()
@@ -104,5 +104,5 @@ func openSQL(ctx context.Context, name string, db *sql.DB, dialect sqlstore.Dial
 		}
 		apps = pinterest.NewMemoryStore() // the database is another program's
 	}
-	return newVault(name, tokens, apps, db.Close), nil
+	return newAccountStore(name, tokens, apps, db.Close), nil
 }

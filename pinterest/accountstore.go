@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
+	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -20,25 +20,27 @@ import (
 
 const envStore = "PINTEREST_STORE"
 
-// A vault is where accounts are kept. What belongs to an account beside its
+// An accountStore is where accounts are kept. What belongs to an account beside its
 // token is in a store of its own: whoever walks the tokens, this command's
 // keepalive or a service that shares the store, is to meet tokens alone.
-type vault struct {
+type accountStore struct {
 	name   string // for the user, without a password
 	flag   string // what --store said
-	tokens *keeper
+	tokens pinterest.Store
 	apps   pinterest.Store
 	close  func() error
+	logger *slog.Logger          // of Configs
+	used   []*pinterest.Accounts // by which tokens may have been renewed
 
 	renewables int // the accounts with a refresh token that the last keepAlive met
 }
 
-// vaultKinds lists the kinds of vaults: how their names begin and look, and
+// accountStoreKinds lists the kinds of stores: how their names begin and look, and
 // what opens one. Unless it may create, one that is not there is empty.
-var vaultKinds = []struct {
+var accountStoreKinds = []struct {
 	names string
 	form  string
-	open  func(ctx context.Context, name string, create bool) (*vault, error)
+	open  func(ctx context.Context, name string, create bool) (*accountStore, error)
 }{
 	{"file", "file:DIR", openFiles},
 	{"keyring", "keyring:", openKeyring},
@@ -48,9 +50,9 @@ var vaultKinds = []struct {
 	{"redis rediss", "redis://HOST/NUMBER", openRedis},
 }
 
-func vaultForms() string {
+func accountStoreForms() string {
 	var forms []string
-	for _, k := range vaultKinds {
+	for _, k := range accountStoreKinds {
 		forms = append(forms, k.form)
 	}
 	return strings.Join(forms, ", ")
@@ -61,9 +63,9 @@ func storeFlag(c *cobra.Command, name *string) {
 	c.Flags().StringVar(name, "store", "", "where accounts are kept, as in file:DIR\n(if not where "+envStore+" says or in the user's settings;\nsee \"pinterest help login\")")
 }
 
-// openVault opens the vault that the flag names, or else the environment, or
+// openAccountStore opens the store that the flag names, or else the environment, or
 // else the default. Nothing is created unless create is set.
-func openVault(c *cobra.Command, flag string, create bool) (*vault, error) {
+func openAccountStore(c *cobra.Command, flag string, create bool) (*accountStore, error) {
 	name := flag
 	if name == "" {
 		name = os.Getenv(envStore)
@@ -75,7 +77,7 @@ func openVault(c *cobra.Command, flag string, create bool) (*vault, error) {
 		return nil, wrongUsage("--store holds a password, and arguments can be seen by all users of this machine", "set "+envStore+" instead")
 	}
 	kind, _, ok := strings.Cut(name, ":")
-	for _, k := range vaultKinds {
+	for _, k := range accountStoreKinds {
 		if !ok || !slices.Contains(strings.Fields(k.names), kind) {
 			continue
 		}
@@ -83,14 +85,14 @@ func openVault(c *cobra.Command, flag string, create bool) (*vault, error) {
 		if err != nil {
 			return nil, err
 		}
-		v.flag, v.tokens.say = flag, c.ErrOrStderr()
+		v.flag, v.logger = flag, slog.New(newUnsavedHandler(c.ErrOrStderr()))
 		return v, nil
 	}
-	return nil, wrongUsage("the store is of no kind that this program knows", "write it like one of "+vaultForms())
+	return nil, wrongUsage("the store is of no kind that this program knows", "write it like one of "+accountStoreForms())
 }
 
 // storeArgs is what a command line needs to name v as this one did.
-func (v *vault) storeArgs() string {
+func (v *accountStore) storeArgs() string {
 	if v.flag == "" {
 		return ""
 	}
@@ -118,27 +120,27 @@ func shown(name string) string {
 	return u.String()
 }
 
-// newVault makes a vault of two stores.
-func newVault(name string, tokens, apps pinterest.Store, close func() error) *vault {
-	return &vault{name: name, tokens: &keeper{Store: tokens, say: io.Discard}, apps: apps, close: close}
+// newAccountStore makes an accountStore of two stores.
+func newAccountStore(name string, tokens, apps pinterest.Store, close func() error) *accountStore {
+	return &accountStore{name: name, tokens: rehearsed{tokens}, apps: apps, close: close}
 }
 
-// emptyVault stands for one that is not there.
-func emptyVault(name string) *vault {
-	return newVault(name, pinterest.NewMemoryStore(), pinterest.NewMemoryStore(), noClose)
+// emptyAccountStore stands for one that is not there.
+func emptyAccountStore(name string) *accountStore {
+	return newAccountStore(name, pinterest.NewMemoryStore(), pinterest.NewMemoryStore(), noClose)
 }
 
 func noClose() error { return nil }
 
-// openFiles opens a vault in a directory.
-func openFiles(_ context.Context, name string, create bool) (*vault, error) {
+// openFiles opens an accountStore in a directory.
+func openFiles(_ context.Context, name string, create bool) (*accountStore, error) {
 	dir, err := directory(strings.TrimPrefix(name, "file:"))
 	if err != nil {
 		return nil, err
 	}
 	name = "file:" + dir
 	if _, err := os.Lstat(dir); !create && errors.Is(err, fs.ErrNotExist) {
-		return emptyVault(name), nil
+		return emptyAccountStore(name), nil
 	}
 	tokens, err := filestore.New(dir)
 	if err != nil {
@@ -146,13 +148,13 @@ func openFiles(_ context.Context, name string, create bool) (*vault, error) {
 	}
 	dir = filepath.Join(dir, "apps")
 	if _, err := os.Lstat(dir); !create && errors.Is(err, fs.ErrNotExist) {
-		return newVault(name, tokens, pinterest.NewMemoryStore(), noClose), nil
+		return newAccountStore(name, tokens, pinterest.NewMemoryStore(), noClose), nil
 	}
 	apps, err := filestore.New(dir)
 	if err != nil {
 		return nil, err
 	}
-	return newVault(name, tokens, apps, noClose), nil
+	return newAccountStore(name, tokens, apps, noClose), nil
 }
 
 // directory returns the directory of that name, or the one that is meant if

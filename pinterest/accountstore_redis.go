@@ -10,7 +10,7 @@ import (
 	"github.com/go-pinterest/pinterest/redisstore"
 )
 
-func openRedis(ctx context.Context, name string, _ bool) (*vault, error) {
+func openRedis(ctx context.Context, name string, _ bool) (*accountStore, error) {
 	options, err := redis.ParseURL(name)
 	if err != nil { // it could quote a password
 		return nil, wrongUsage("the store is not the address of a Redis", "write it like redis://host:6379/0")
@@ -22,5 +22,5 @@ func openRedis(ctx context.Context, name string, _ bool) (*vault, error) {
 		client.Close()
 		return nil, withHint(fmt.Errorf("the store %s cannot be used: %w", name, err), "is Redis there, and may you use it?")
 	}
-	return newVault(name, &redisstore.Store{Client: client}, &redisstore.Store{Client: client, Prefix: "pinterest-apps:"}, client.Close), nil
+	return newAccountStore(name, &redisstore.Store{Client: client}, &redisstore.Store{Client: client, Prefix: "pinterest-apps:"}, client.Close), nil
 }

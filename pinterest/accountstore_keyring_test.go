@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -53,22 +54,28 @@ func TestAKeyRingThatIsLockedLosesNothing(t *testing.T) {
 	keyring.MockInit()
 	dir := filepath.Join(t.TempDir(), "ring")
 	s := openRing(t, dir, systemRing{})
-	require.NoError(t, s.Update(t.Context(), "a", keepValue("1")))
+	require.NoError(t, s.Update(t.Context(), "a", saveValue("1")))
 
 	keyring.MockInitWithError(errors.New("locked\nand more"))
 	_, err := s.Load(t.Context(), "a")
 	assert.EqualError(t, err, "the key ring of the operating system: locked")
-	assert.Error(t, s.Update(t.Context(), "a", keepValue("2")))
+	assert.Error(t, s.Update(t.Context(), "a", saveValue("2")))
 	assert.Error(t, s.Delete(t.Context(), "a"))
-	for key, err := range s.Keys(t.Context()) {
-		assert.NoError(t, err)
-		assert.Equal(t, "a", key)
-	}
+	assert.Error(t, s.Each(t.Context(), time.Time{}, func(string, []byte) error { return nil }))
+
+	keyring.MockInit() // it was not locked for good
+	require.NoError(t, s.Update(t.Context(), "a", saveValue("1")))
+	keys := make(map[string]string)
+	require.NoError(t, s.Each(t.Context(), time.Time{}, func(key string, value []byte) error {
+		keys[key] = string(value)
+		return nil
+	}))
+	assert.Equal(t, map[string]string{"a": "1"}, keys)
 
 	keyring.MockInitWithError(keyring.ErrSetDataTooBig)
-	assert.ErrorContains(t, s.Update(t.Context(), "b", keepValue("3")), "too long for the key ring")
+	assert.ErrorContains(t, s.Update(t.Context(), "b", saveValue("3")), "too long for the key ring")
 }
 
-func keepValue(value string) func(context.Context, []byte) ([]byte, error) {
-	return func(context.Context, []byte) ([]byte, error) { return []byte(value), nil }
+func saveValue(value string) func(context.Context, []byte) ([]byte, time.Time, error) {
+	return func(context.Context, []byte) ([]byte, time.Time, error) { return []byte(value), time.Time{}, nil }
 }

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"iter"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/zalando/go-keyring"
 
@@ -16,9 +16,9 @@ import (
 	"github.com/go-pinterest/pinterest/filestore"
 )
 
-// openKeyring opens a vault in the key ring of the operating system. The names
+// openKeyring opens an accountStore in the key ring of the operating system. The names
 // of the accounts, and locks, are files: a key ring can neither list nor lock.
-func openKeyring(_ context.Context, name string, create bool) (*vault, error) {
+func openKeyring(_ context.Context, name string, create bool) (*accountStore, error) {
 	if name != "keyring:" {
 		return nil, wrongUsage("there is one key ring only", "write it like keyring:")
 	}
@@ -28,7 +28,7 @@ func openKeyring(_ context.Context, name string, create bool) (*vault, error) {
 	}
 	dir = filepath.Join(dir, "keyring")
 	if _, err := os.Lstat(dir); !create && errors.Is(err, fs.ErrNotExist) {
-		return emptyVault(name), nil
+		return emptyAccountStore(name), nil
 	}
 	var stores [2]pinterest.Store
 	for i, part := range []string{"tokens", "apps"} {
@@ -38,7 +38,7 @@ func openKeyring(_ context.Context, name string, create bool) (*vault, error) {
 		}
 		stores[i] = &keyringStore{service: "github.com/go-pinterest/pinterest " + part, names: names, ring: systemRing{}}
 	}
-	return newVault(name, stores[0], stores[1], noClose), nil
+	return newAccountStore(name, stores[0], stores[1], noClose), nil
 }
 
 // A keyringStore keeps values in the key ring of the operating system, and only
@@ -96,35 +96,46 @@ func (s *keyringStore) get(key string) ([]byte, error) {
 	return []byte(value), nil
 }
 
+func (s *keyringStore) set(key string, value []byte) error {
+	if err := s.ring.Set(s.service, key, string(value)); err != nil {
+		return keyringFailed(err)
+	}
+	return nil
+}
+
 // Update implements [pinterest.Store].
-func (s *keyringStore) Update(ctx context.Context, key string, f func(ctx context.Context, old []byte) ([]byte, error)) error {
-	return s.names.Update(ctx, key, func(ctx context.Context, _ []byte) ([]byte, error) {
+func (s *keyringStore) Update(ctx context.Context, key string, f func(ctx context.Context, old []byte) ([]byte, time.Time, error)) error {
+	return s.names.Update(ctx, key, func(ctx context.Context, _ []byte) ([]byte, time.Time, error) {
+		fail := func(err error) ([]byte, time.Time, error) { return nil, time.Time{}, err }
 		old, err := s.get(key)
+		if err == nil && old != nil {
+			err = s.set(key, old) // what can be read need not be writable
+		}
 		if err != nil {
-			return nil, err
+			return fail(err)
 		}
-		value, err := f(ctx, old)
+		value, due, err := f(ctx, old)
+		if err == nil {
+			err = s.set(key, value)
+		}
 		if err != nil {
-			return nil, err
+			return fail(err)
 		}
-		if err := s.ring.Set(s.service, key, string(value)); err != nil {
-			return nil, keyringFailed(err)
-		}
-		return []byte(markKept), nil
+		return []byte(markKept), due, nil
 	})
 }
 
 // Delete implements [pinterest.Store].
 func (s *keyringStore) Delete(ctx context.Context, key string) error {
 	nothing := errors.New("nothing to delete")
-	err := s.names.Update(ctx, key, func(_ context.Context, mark []byte) ([]byte, error) {
+	err := s.names.Update(ctx, key, func(_ context.Context, mark []byte) ([]byte, time.Time, error) {
 		if mark == nil {
-			return nil, nothing
+			return nil, time.Time{}, nothing
 		}
 		if err := s.ring.Delete(s.service, key); err != nil && !errors.Is(err, keyring.ErrNotFound) {
-			return nil, keyringFailed(err)
+			return nil, time.Time{}, keyringFailed(err)
 		}
-		return []byte(markDeleted), nil
+		return []byte(markDeleted), time.Time{}, nil
 	})
 	if err == nothing {
 		return nil
@@ -132,25 +143,18 @@ func (s *keyringStore) Delete(ctx context.Context, key string) error {
 	return err
 }
 
-// Keys implements [pinterest.Store].
-func (s *keyringStore) Keys(ctx context.Context) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		for key, err := range s.names.Keys(ctx) {
-			if err == nil {
-				var mark []byte
-				mark, err = s.names.Load(ctx, key)
-				if errors.Is(err, fs.ErrNotExist) || string(mark) == markDeleted {
-					continue
-				}
-			}
-			if err != nil {
-				key = ""
-			}
-			if !yield(key, err) || err != nil {
-				return
-			}
+// Each implements [pinterest.Store].
+func (s *keyringStore) Each(ctx context.Context, before time.Time, f func(key string, value []byte) error) error {
+	return s.names.Each(ctx, before, func(key string, mark []byte) error {
+		if string(mark) == markDeleted {
+			return nil
 		}
-	}
+		value, err := s.get(key)
+		if value == nil {
+			return err
+		}
+		return f(key, value)
+	})
 }
 
 func keyringFailed(err error) error {

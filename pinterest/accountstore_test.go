@@ -19,8 +19,8 @@ import (
 	"github.com/go-pinterest/pinterest/pinteresttest"
 )
 
-// vaultNames returns a vault of each kind that there is here.
-func vaultNames(t *testing.T) map[string]string {
+// accountStoreNames returns an accountStore of each kind that there is here.
+func accountStoreNames(t *testing.T) map[string]string {
 	keyring.MockInit()
 	home := t.TempDir()
 	for _, name := range []string{"HOME", "XDG_CONFIG_HOME", "AppData"} {
@@ -50,7 +50,7 @@ func commandWith(ctx context.Context) *cobra.Command {
 }
 
 func TestAnAccountIsKeptInEveryKindOfStore(t *testing.T) {
-	names := vaultNames(t)
+	names := accountStoreNames(t)
 	for _, kind := range []string{"file", "keyring", "sqlite", "postgres", "mysql", "redis"} {
 		t.Run(kind, func(t *testing.T) {
 			if names[kind] == "" {
@@ -60,8 +60,8 @@ func TestAnAccountIsKeptInEveryKindOfStore(t *testing.T) {
 			var h pinteresttest.Handler
 			token := h.Login("boards:read")
 			c, name := commandWith(t.Context()), rand.Text()
-			open := func(create bool) *vault {
-				v, err := openVault(c, "", create)
+			open := func(create bool) *accountStore {
+				v, err := openAccountStore(c, "", create)
 				require.NoError(t, err)
 				t.Cleanup(func() { assert.NoError(t, v.close()) })
 				return v
@@ -72,7 +72,7 @@ func TestAnAccountIsKeptInEveryKindOfStore(t *testing.T) {
 
 			v := open(true)
 			kept := &app{ID: "1", Secret: "2", API: production.TokenURL, OAuth: production.AuthURL}
-			require.NoError(t, v.keep(c.Context(), name, kept, token))
+			require.NoError(t, v.save(c.Context(), name, kept, token))
 
 			v = open(false)
 			a, err := v.account(c.Context(), name)
@@ -95,9 +95,9 @@ func TestAnAccountIsKeptInEveryKindOfStore(t *testing.T) {
 }
 
 func TestWhoOnlyLooksMakesNothing(t *testing.T) {
-	names := vaultNames(t)
+	names := accountStoreNames(t)
 	for _, kind := range []string{"file", "keyring", "sqlite"} {
-		v, err := openVault(commandWith(t.Context()), names[kind], false)
+		v, err := openAccountStore(commandWith(t.Context()), names[kind], false)
 		require.NoError(t, err)
 		all, err := v.names(t.Context())
 		require.NoError(t, err)
@@ -112,10 +112,10 @@ func TestADatabaseOfTokensCanBeReadByItsOwnerAlone(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("permission bits say nothing here")
 	}
-	name := vaultNames(t)["sqlite"]
-	v, err := openVault(commandWith(t.Context()), name, true)
+	name := accountStoreNames(t)["sqlite"]
+	v, err := openAccountStore(commandWith(t.Context()), name, true)
 	require.NoError(t, err)
-	require.NoError(t, v.keep(t.Context(), "a", &app{ID: "1"}, new(pinteresttest.Handler).Login()))
+	require.NoError(t, v.save(t.Context(), "a", &app{ID: "1"}, new(pinteresttest.Handler).Login()))
 	files, err := filepath.Glob(strings.TrimPrefix(name, "sqlite:") + "*")
 	require.NoError(t, err)
 	assert.NotEmpty(t, files)
@@ -129,13 +129,13 @@ func TestADatabaseOfTokensCanBeReadByItsOwnerAlone(t *testing.T) {
 	require.NoError(t, v.close())
 }
 
-func TestALoginThatCannotBeKeptLeavesTheOneBefore(t *testing.T) {
-	v := emptyVault("memory")
+func TestALoginThatCannotBeSavedLeavesTheOneBefore(t *testing.T) {
+	v := emptyAccountStore("memory")
 	old, token := &app{ID: "1"}, new(pinteresttest.Handler).Login()
-	require.NoError(t, v.keep(t.Context(), "a", old, token))
-	v.tokens.Store = &brittleStore{Store: v.tokens.Store, broken: func(_, _ []byte) bool { return true }}
+	require.NoError(t, v.save(t.Context(), "a", old, token))
+	v.tokens = &brittleStore{Store: v.tokens, broken: func() bool { return true }}
 	for _, name := range []string{"a", "b"} {
-		assert.ErrorIs(t, v.keep(t.Context(), name, &app{ID: "2"}, new(pinteresttest.Handler).Login()), errBroken)
+		assert.ErrorIs(t, v.save(t.Context(), name, &app{ID: "2"}, new(pinteresttest.Handler).Login()), errBroken)
 	}
 	a, err := v.account(t.Context(), "a")
 	require.NoError(t, err)
@@ -155,7 +155,7 @@ func TestAStoreThatIsNoneIsWrongUsage(t *testing.T) {
 			continue // the default
 		}
 		t.Setenv(envStore, name)
-		_, err := openVault(commandWith(t.Context()), "", true)
+		_, err := openAccountStore(commandWith(t.Context()), "", true)
 		require.Error(t, err, name)
 		assert.Equal(t, statusUsage, exitStatus(err), name)
 		var b strings.Builder
@@ -171,7 +171,7 @@ func TestAPasswordIsNoArgument(t *testing.T) {
 	} {
 		assert.Equal(t, holds, holdsPassword(name), name)
 	}
-	_, err := openVault(commandWith(t.Context()), "redis://:b@host", false)
+	_, err := openAccountStore(commandWith(t.Context()), "redis://:b@host", false)
 	assert.Equal(t, statusUsage, exitStatus(err))
 	assert.Equal(t, "postgres://a@host/db", shown("postgres://a:b@host/db?password=c"))
 	assert.Equal(t, "redis:", shown("redis://a:b@["))
@@ -183,7 +183,7 @@ func TestAStoreThatIsNotThereIsAnErrorWithoutThePassword(t *testing.T) {
 		"sqlite:" + filepath.Join(t.TempDir(), "no", "such", "directory.db"),
 	} {
 		t.Setenv(envStore, name)
-		_, err := openVault(commandWith(t.Context()), "", true)
+		_, err := openAccountStore(commandWith(t.Context()), "", true)
 		require.Error(t, err, name)
 		assert.Equal(t, statusFailed, exitStatus(err), name)
 		assert.NotContains(t, err.Error(), "sesame")

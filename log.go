@@ -1,0 +1,87 @@
+package pinterest
+
+import (
+	"errors"
+	"log/slog"
+
+	"golang.org/x/oauth2"
+
+	"github.com/go-pinterest/pinterest/internal/renew"
+)
+
+// Log implements [renew.Origin]. Its messages, levels and attributes are
+// documented in doc.go.
+func (o *origin) Log(e renew.Event) {
+	if o.conf.Logger == nil {
+		return
+	}
+	switch {
+	case e.Result == renew.Renewed:
+		o.log(slog.LevelInfo, "pinterest: token renewed", append(expiries(e.Token), slog.Duration("took", e.Took))...)
+		if e.Err != nil {
+			o.logTrouble(e, slog.LevelError, "pinterest: token not saved")
+		}
+	case e.Result == renew.Adopted && e.Old == nil:
+		o.log(slog.LevelDebug, "pinterest: token adopted", expiries(e.Token)...)
+	case e.Result == renew.Adopted:
+		o.log(slog.LevelInfo, "pinterest: token adopted", expiries(e.Token)...)
+	case e.Result == renew.Saved:
+		o.log(slog.LevelInfo, "pinterest: token saved", expiries(e.Old)...)
+	case e.Result == renew.Unsaved && e.Nth&(e.Nth-1) == 0: // the 1st, 2nd, 4th, 8th in a row
+		o.logTrouble(e, slog.LevelError, "pinterest: token not saved")
+	case e.Result == renew.Gone && e.Old != nil:
+		o.log(slog.LevelInfo, "pinterest: token forgotten")
+	case e.Reason == renew.Look: // nobody needed it
+	case e.Result == renew.Gone:
+		o.logTrouble(e, slog.LevelWarn, "pinterest: token not renewed")
+	case e.Result == renew.Failed && e.Mend == renew.ByOperator:
+		o.logTrouble(e, slog.LevelError, "pinterest: token not renewed")
+	case e.Result == renew.Failed:
+		o.logTrouble(e, slog.LevelWarn, "pinterest: token not renewed")
+	}
+}
+
+// logTrouble logs what is wrong, who can mend it, and when it is tried again.
+func (o *origin) logTrouble(e renew.Event, level slog.Level, message string) {
+	attrs := []slog.Attr{slog.Any("error", e.Err)}
+	mend := [...]string{"time", "operator", "user"}[mendOf(e.Err)]
+	attrs = append(attrs, slog.String("mend", mend))
+	var err *Error
+	if errors.As(e.Err, &err) && err.StatusCode != 0 {
+		attrs = append(attrs, slog.Int("status", err.StatusCode), slog.Int("code", err.Code), slog.String("request_id", err.RequestID))
+	}
+	if e.Result == renew.Failed && e.Old != nil {
+		attrs = append(attrs, expiries(e.Old)...)
+	} else if e.Result == renew.Failed && e.Token != nil { // of a source that has just begun
+		attrs = append(attrs, expiries(e.Token)...)
+	}
+	o.log(level, message, append(attrs, slog.Duration("took", e.Took), slog.Duration("retry_in", e.Hold))...)
+}
+
+// logNotTold logs that OnRefresh failed for a token that the store has.
+func (o *origin) logNotTold(err error) {
+	if o.conf.Logger != nil {
+		o.log(slog.LevelWarn, "pinterest: OnRefresh failed", slog.Any("error", err))
+	}
+}
+
+func (o *origin) log(level slog.Level, message string, attrs ...slog.Attr) {
+	first := []slog.Attr{slog.String("op", o.op)}
+	if o.kept != nil {
+		first = append(first, slog.String("key", o.kept.key))
+	}
+	o.conf.Logger.LogAttrs(o.ctx, level, message, append(first, attrs...)...)
+}
+
+// expiries are the attributes that say when t's tokens expire, as far as that is
+// known.
+func expiries(t *renew.Token) (attrs []slog.Attr) {
+	var token *oauth2.Token = t.OAuth2()
+	if !token.Expiry.IsZero() {
+		attrs = append(attrs, slog.Time("expiry", token.Expiry))
+	}
+	if at, ok := RefreshExpiry(token); ok {
+		attrs = append(attrs, slog.Time("refresh_expiry", at))
+	}
+	return attrs
+}

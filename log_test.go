@@ -1,0 +1,262 @@
+package pinterest_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/oauth2"
+
+	"github.com/go-pinterest/pinterest"
+)
+
+// A journal is a log, line by line, without the time. Of retry_in it shows how
+// many digits the seconds have, where chance has a part in it.
+type journal struct{ buf lockedBuffer }
+
+func (j *journal) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(&j.buf, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		switch {
+		case a.Key == slog.TimeKey:
+			return slog.Attr{}
+		case a.Key == "retry_in" && a.Value.Duration()%time.Minute != 0:
+			return slog.String(a.Key, "soon")
+		}
+		return a
+	}}))
+}
+
+// since returns the lines since it was last called.
+func (j *journal) since() (lines []string) {
+	j.buf.mu.Lock()
+	defer j.buf.mu.Unlock()
+	for line := range strings.Lines(j.buf.buf.String()) {
+		lines = append(lines, strings.TrimSuffix(line, "\n"))
+	}
+	j.buf.buf.Reset()
+	return lines
+}
+
+// answers returns a wire that gives one answer after the other, each of a
+// request id, and then the last again.
+func answers(bodies ...string) *wire {
+	var mu sync.Mutex
+	return &wire{answer: func(*http.Request) (*http.Response, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		time.Sleep(time.Second)
+		status, body := http.StatusOK, bodies[0]
+		switch {
+		case strings.HasPrefix(body, "401 "), strings.HasPrefix(body, "404 "):
+			status = map[string]int{"401": 401, "404": 404}[body[:3]]
+			body = body[4:]
+		}
+		if len(bodies) > 1 {
+			bodies = bodies[1:]
+		}
+		r := answer(status, body)
+		r.Header.Set("X-Pinterest-Rid", "123456789")
+		return r, nil
+	}}
+}
+
+func TestWhatTheLogTellsOfARenewal(t *testing.T) {
+	const (
+		renewed = `level=INFO msg="pinterest: token renewed" op=refresh key=account expiry=2000-01-31T01:00:00.000Z refresh_expiry=2000-03-01T01:00:00.000Z took=1s`
+		known   = `status=401 code=283 request_id=123456789 expiry=2000-01-01T01:00:00.000Z took=1s`
+	)
+	for name, c := range map[string]struct {
+		body string
+		want string
+	}{
+		"renewed": {goodAnswer, renewed},
+		"the user's to mend": {`401 {"code":283,"message":"Invalid refresh token"}`,
+			`level=WARN msg="pinterest: token not renewed" op=refresh key=account error="pinterest: refresh: 401 Unauthorized: Invalid refresh token (code 283, request id 123456789); the user must authorize the app again" mend=user ` + known + ` retry_in=1h0m0s`},
+		"the operator's": {`401 {"code":2,"message":"Authentication failed."}`,
+			`level=ERROR msg="pinterest: token not renewed" op=refresh key=account error="pinterest: refresh: 401 Unauthorized: Authentication failed. (code 2, request id 123456789); the app's operator must act: check app id, secret, environment, scopes and approval" mend=operator status=401 code=2 request_id=123456789 expiry=2000-01-01T01:00:00.000Z took=1s retry_in=1m0s`},
+		"time's": {`404 {"code":50,"message":"Not here."}`,
+			`level=WARN msg="pinterest: token not renewed" op=refresh key=account error="pinterest: refresh: 404 Not Found: Not here. (code 50, request id 123456789)" mend=time status=404 code=50 request_id=123456789 expiry=2000-01-01T01:00:00.000Z took=1s retry_in=soon`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var log journal
+				conf := testConfig()
+				conf.Logger = log.logger()
+				s := pinterest.NewMemoryStore()
+				tok := expiredToken()
+				tok.Expiry = time.Now().Add(time.Hour)
+				require.NoError(t, save(t, s, "account", tok))
+				accounts := &pinterest.Accounts{Config: conf, Store: s, HTTPClient: &http.Client{Transport: answers(c.body)}}
+				_, err := accounts.Source("account").Token()
+				require.NoError(t, err)
+				time.Sleep(time.Hour)
+				log.since()
+				var wg sync.WaitGroup
+				for range 50 {
+					wg.Go(func() { _, _ = accounts.Source("account").Token() })
+				}
+				wg.Wait()
+				_, _ = accounts.Source("account").Token()
+				assert.Equal(t, []string{c.want}, log.since(), "once, however many wait or ask again")
+			})
+		})
+	}
+}
+
+func TestALogOfAPlainSourceNamesItsGrantAndNoKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log journal
+		conf := testConfig()
+		conf.Logger = log.logger()
+		ctx := answers(`{"access_token":"pinc_x","expires_in":3600}`, `{"access_token":"pina_x"}`).context(t.Context())
+		_, err := conf.ClientCredentials(ctx).Token()
+		require.NoError(t, err)
+		_, err = conf.TokenSource(ctx, expiredToken()).Token()
+		require.NoError(t, err)
+		_, err = conf.TokenSource(ctx, &oauth2.Token{AccessToken: "pina_x", Expiry: time.Now()}).Token()
+		require.ErrorIs(t, err, pinterest.ErrReauthorize)
+		assert.Equal(t, []string{
+			`level=INFO msg="pinterest: token renewed" op=client_credentials expiry=2000-01-01T01:00:00.000Z took=1s`,
+			`level=INFO msg="pinterest: token renewed" op=refresh took=1s`,
+			`level=WARN msg="pinterest: token not renewed" op=refresh error="pinterest: refresh: the token has no refresh token to renew it by: the user must authorize the app again" mend=user expiry=2000-01-01T00:00:02.000Z took=0s retry_in=1h0m0s`,
+		}, log.since())
+	})
+}
+
+func TestWhatTheLogTellsOfWhatOthersDid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log journal
+		conf := testConfig()
+		conf.Logger = log.logger()
+		s := pinterest.NewMemoryStore()
+		accounts := &pinterest.Accounts{Config: conf, Store: s, HTTPClient: &http.Client{Transport: answers(goodAnswer)}}
+		src := accounts.Source("account")
+		ask := func(n int) {
+			for range n {
+				_, _ = src.Token()
+				synctest.Wait()
+				time.Sleep(time.Minute)
+			}
+		}
+		const nothing = `error="no token is kept under key \"account\": send the user to Config.AuthCodeURL and keep the token of Config.Exchange by Accounts.Save"`
+		ask(10)
+		lines := log.since()
+		require.Len(t, lines, 1, "though the store is looked into each minute")
+		assert.Contains(t, lines[0], `level=WARN msg="pinterest: token not renewed" op=refresh key=account `)
+		assert.Contains(t, lines[0], strings.TrimPrefix(nothing, `error="`))
+		assert.Contains(t, lines[0], ` mend=user took=0s retry_in=1h0m0s`)
+
+		require.NoError(t, save(t, s, "account", &oauth2.Token{AccessToken: "pina_1", RefreshToken: "pinr.1", Expiry: time.Now().Add(day)}))
+		ask(2)
+		require.NoError(t, save(t, s, "account", &oauth2.Token{AccessToken: "pina_2", RefreshToken: "pinr.2", Expiry: time.Now().Add(day)}))
+		ask(3)
+		require.NoError(t, (&pinterest.Accounts{Store: s}).Forget(t.Context(), "account"))
+		ask(3)
+		assert.Equal(t, []string{
+			`level=DEBUG msg="pinterest: token adopted" op=refresh key=account expiry=2000-01-02T00:10:00.000Z`,
+			`level=INFO msg="pinterest: token adopted" op=refresh key=account expiry=2000-01-02T00:12:00.000Z`,
+			`level=INFO msg="pinterest: token forgotten" op=refresh key=account`,
+		}, log.since())
+	})
+}
+
+func TestWhatTheLogTellsOfATokenThatIsNotSaved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log journal
+		conf := testConfig()
+		conf.Logger = log.logger()
+		s, down := newMoodyStore(), errors.New("the database is down")
+		require.NoError(t, save(t, s, "account", expiredToken()))
+		accounts := &pinterest.Accounts{Config: conf, Store: s, HTTPClient: &http.Client{Transport: answers(goodAnswer)}}
+		s.failSave.Store(&down)
+		_, err := accounts.Source("account").Token()
+		require.NoError(t, err)
+		for range 10 {
+			_, err = accounts.Source("account").Refresh(t.Context())
+			require.ErrorIs(t, err, down)
+		}
+		time.Sleep(100 * time.Second)
+		lines := log.since()
+		const unsaved = `level=ERROR msg="pinterest: token not saved" op=refresh key=account error="the database is down" mend=time took=`
+		require.GreaterOrEqual(t, len(lines), 2)
+		assert.Equal(t, []string{
+			`level=INFO msg="pinterest: token renewed" op=refresh key=account expiry=2000-01-31T00:00:00.000Z refresh_expiry=2000-03-01T00:00:00.000Z took=1s`,
+			unsaved + `1s retry_in=soon`,
+		}, lines[:2])
+		for _, line := range lines[2:] {
+			assert.Equal(t, unsaved+`0s retry_in=soon`, line)
+		}
+		assert.InDelta(t, 6, len(lines)-2, 1, "the 2nd, 4th, 8th and so on of some hundred")
+		s.failSave.Store(nil)
+		require.NoError(t, accounts.Wait(t.Context()))
+		synctest.Wait()
+		assert.Equal(t, []string{
+			`level=INFO msg="pinterest: token saved" op=refresh key=account expiry=2000-01-31T00:00:00.000Z refresh_expiry=2000-03-01T00:00:00.000Z`,
+		}, log.since())
+	})
+}
+
+func TestWhatTheLogTellsOfAStoreThatCannotBeRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log journal
+		conf := testConfig()
+		conf.Logger = log.logger()
+		s, down := newMoodyStore(), errors.New("the database is down")
+		s.failLoad.Store(&down)
+		accounts := &pinterest.Accounts{Config: conf, Store: s}
+		for range 5 {
+			_, err := accounts.Source("account").Token()
+			require.ErrorIs(t, err, down)
+		}
+		assert.Equal(t, []string{
+			`level=WARN msg="pinterest: token not renewed" op=refresh key=account error="pinterest: refresh: the store failed at key \"account\": the database is down" mend=time took=0s retry_in=soon`,
+		}, log.since())
+	})
+}
+
+func TestWhatTheLogTellsOfAnOnRefreshThatFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log journal
+		conf := testConfig()
+		conf.Logger = log.logger()
+		conf.OnRefresh = func(context.Context, *oauth2.Token) error { return errors.New("disk full") }
+		s := pinterest.NewMemoryStore()
+		require.NoError(t, save(t, s, "account", expiredToken()))
+		accounts := &pinterest.Accounts{Config: conf, Store: s, HTTPClient: &http.Client{Transport: answers(goodAnswer)}}
+		_, err := accounts.Source("account").Token()
+		require.NoError(t, err)
+		require.NoError(t, accounts.Wait(t.Context()))
+		time.Sleep(time.Hour)
+		assert.ElementsMatch(t, []string{
+			`level=WARN msg="pinterest: OnRefresh failed" op=refresh key=account error="disk full"`,
+			`level=INFO msg="pinterest: token renewed" op=refresh key=account expiry=2000-01-31T00:00:00.000Z refresh_expiry=2000-03-01T00:00:00.000Z took=1s`,
+		}, log.since())
+	})
+}
+
+func TestTheLogHoldsNoSecret(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log journal
+		conf := testConfig()
+		conf.Logger = log.logger()
+		w := answers(goodAnswer, `401 {"code":283,"message":"pinr.new is not pina_new, says s3cret-of-the-app"}`)
+		src := conf.TokenSource(w.context(t.Context()), expiredToken())
+		_, err := src.Refresh(t.Context())
+		require.NoError(t, err)
+		_, err = src.Refresh(t.Context())
+		require.ErrorIs(t, err, pinterest.ErrReauthorize)
+		said := strings.Join(log.since(), "\n")
+		assert.Contains(t, said, "is not")
+		for _, secret := range []string{conf.ClientSecret, "pina_old", "pinr.old", "pina_new", "pinr.new"} {
+			assert.NotContains(t, said, secret)
+		}
+	})
+}
