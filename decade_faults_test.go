@@ -1,0 +1,160 @@
+//go:build !race
+
+package pinterest_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/go-pinterest/pinterest/pinteresttest"
+)
+
+type bad = pinteresttest.Fault
+
+// tokenFaults are what can go wrong with a token request.
+var tokenFaults = []fault{
+	{name: "rate limit with Retry-After", Fault: bad{Status: 429, RetryAfter: "7"}, asks: 7 * time.Second},
+	{name: "rate limit with a long Retry-After", Fault: bad{Status: 429, RetryAfter: "200"}, asks: 200 * time.Second},
+	{name: "rate limit with a reset", Fault: bad{Status: 429, RateLimitReset: "9"}, asks: 9 * time.Second},
+	{name: "rate limit without either", Fault: bad{Status: 429}},
+	{name: "rate limit as of Pinterest's clock", Fault: bad{Status: 429}, asks: 30 * time.Second, dated: true},
+	{name: "500", Fault: bad{Status: 500}},
+	{name: "503 with HTML", Fault: bad{Status: 503, Body: "<html>try later</html>"}},
+	{name: "502 with nothing", Fault: bad{Status: 502, EmptyBody: true}},
+	{name: "code 12 as a 400", Fault: bad{Status: 400, Code: 12}},
+	{name: "404 with HTML", Fault: bad{Status: 404, Body: "<html>not here</html>"}},
+	{name: "200 with HTML", Fault: bad{Body: "<html>captive portal</html>"}},
+	{name: "200 with nothing", Fault: bad{EmptyBody: true}},
+	{name: "no answer", Fault: bad{Lose: true}},
+	{name: "no answer though it was done", Fault: bad{After: true, Lose: true}},
+	{name: "500 though it was done", Fault: bad{After: true, Status: 500}},
+	{name: "cut", Fault: bad{Cut: true}},
+	{name: "slow", Fault: bad{Latency: 11*time.Second + 1}},
+	{name: "too slow", Fault: bad{Latency: 45*time.Second + 1}},
+	{name: "too slow after it was done", Fault: bad{After: true, Latency: 45*time.Second + 1}},
+	{name: "slow after it was done", Fault: bad{After: true, Latency: 11*time.Second + 1}},
+	{name: "more headers", Fault: bad{Header: http.Header{"X-Pinterest-More": {"of it"}}}},
+	{name: "a false 283", Fault: bad{Status: 401, Code: 283}},
+	{name: "a false 28", Fault: bad{Status: 401, Code: 28}},
+	{name: "app refused", Fault: bad{Status: 401, Code: 2}},
+	{name: "app not approved", Fault: bad{Status: 401, Code: 3}},
+	{name: "not permitted", Fault: bad{Status: 403, Code: 29}},
+	{name: "Goexit in the HTTP client", exit: true},
+}
+
+// apiFaults are what can go wrong with a request to the API.
+var apiFaults = []fault{
+	{name: "rate limit", Fault: bad{Status: 429}},
+	{name: "500", Fault: bad{Status: 500}},
+	{name: "no answer", Fault: bad{Lose: true}},
+	{name: "cut", Fault: bad{Cut: true}},
+	{name: "401", Fault: bad{Status: 401}},
+	{name: "401 for a scope", Fault: bad{Status: 401, Code: 3}},
+	{name: "slow", Fault: bad{Latency: 3*time.Second + 1}},
+}
+
+// disturbance is what goes wrong next.
+func (w *world) disturbance() event {
+	r := w.rng
+	p, acc := w.process(), w.user()
+	keptAcc := acc
+	if acc.kind != stored {
+		keptAcc = w.accounts[r.IntN(len(w.accounts)-3)]
+	}
+	switch n := r.IntN(100); {
+	case n < 30:
+		f, times := tokenFaults[r.IntN(len(tokenFaults))], 1+r.IntN(5)
+		if w.chance(50) && acc.kind != stored {
+			acc = keptAcc
+		}
+		return w.event(fmt.Sprintf("%s's next %d token requests: %s", acc.key, times, f.name), func() {
+			acc.faults = append(acc.faults, slices.Repeat([]fault{f}, times)...)
+		})
+	case n < 36:
+		f, times := apiFaults[r.IntN(len(apiFaults))], 1+r.IntN(3)
+		return w.event(fmt.Sprintf("%s's next %d API requests: %s", acc.key, times, f.name), func() {
+			acc.apiFaults = append(acc.apiFaults, slices.Repeat([]fault{f}, times)...)
+		})
+	case n < 40:
+		d := w.between(time.Minute, 10*time.Minute)
+		return w.event(fmt.Sprintf("the API answers %s 401 for %v", acc.key, d), func() { acc.refuses = time.Now().Add(d) })
+	case n < 60:
+		trouble := []string{"down", "slow", "slow", "fails before", "fails after", "fails though it wrote", "loses the lock"}[r.IntN(7)]
+		d, delay := w.between(time.Second, 2*time.Minute), w.between(100*time.Millisecond, 5*time.Second)
+		procs := []*process{p}
+		if w.chance(50) {
+			procs = w.procs
+		}
+		return w.event(fmt.Sprintf("the store %s for %v (%v), for %d processes", trouble, d, delay, len(procs)), func() {
+			for _, p := range procs {
+				p.door.trouble, p.door.delay, p.door.until = trouble, delay, time.Now().Add(d)
+				p.door.lastBad = p.door.until.Add(delay)
+			}
+		})
+	case n < 68:
+		mood, times := []string{"fails", "fails", "calls Goexit", "hangs"}[r.IntN(4)], 1+r.IntN(6)
+		return w.event(fmt.Sprintf("%s's OnRefresh %s %d times", p.name, mood, times), func() { p.mood, p.moody = mood, times })
+	case n < 74:
+		return event{what: keptAcc.key + "'s user logs in by " + p.name, do: func() { w.count["logins"]++; w.letIn(p, keptAcc) }}
+	case n < 76:
+		return event{what: keptAcc.key + " is forgotten by " + p.name, do: func() {
+			w.spawn(func() {
+				ctx, cancel := context.WithTimeout(p.ctx, 5*time.Minute)
+				defer cancel()
+				_ = p.app.logout(ctx, keptAcc)
+			})
+		}}
+	case n < 78:
+		return w.event(acc.key+"'s user disconnects the app", func() {
+			if acc.kind != own {
+				w.count["revocations"]++
+				acc.fake.RevokeGrants()
+				for i := range acc.families + 1 {
+					acc.gone[i] = true
+				}
+			}
+		})
+	case n < 82:
+		return w.event(acc.key+"'s access tokens die", func() { w.count["access tokens expire early"]++; acc.fake.ExpireAccess() })
+	case n < 91:
+		lease := w.between(0, time.Minute)
+		return w.event(p.name+" is killed, and its locks go free after "+lease.String(), func() {
+			if i := slices.Index(w.procs, p); i >= 0 {
+				w.count["kills"]++
+				p.kill(lease)
+				w.procs[i] = w.boot()
+				w.focus.p = w.procs[i]
+			}
+		})
+	case n < 93:
+		return w.event(p.name+"'s own context ends", func() { w.count["contexts end"]++; p.contextIs = "over"; p.end() })
+	}
+	return event{what: p.name + " sweeps", do: func() {
+		w.count["sweeps"]++
+		w.spawn(func() { w.sweep(p) })
+	}}
+}
+
+func (w *world) event(what string, do func()) event {
+	return event{what: what, do: func() { w.lock(do) }}
+}
+
+// sweep has p keep alive what is about to lapse.
+func (w *world) sweep(p *process) {
+	ctx, cancel := context.WithTimeout(context.WithValue(context.Background(), ctxKey("sweep"), true), 20*time.Minute)
+	defer cancel()
+	w.lock(func() { p.swept = time.Now() })
+	for key, err := range p.app.sweep(ctx) {
+		w.lock(func() { p.swept = time.Now(); w.swept(p, key, err) })
+	}
+	w.lock(func() { p.swept = time.Now() })
+}
+
+func (w *world) swept(p *process, key string, err error) {
+	if err == nil {
+		w.count["renewed by a sweep"]++
+	}
+}
