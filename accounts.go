@@ -52,6 +52,7 @@ type Accounts struct {
 	recent  map[string]*account // asked for since turned
 	former  map[string]*account // asked for in the time before
 	turned  time.Time
+	changes int // how often a token was saved or forgotten in this process
 }
 
 // An account is one source and the client over it.
@@ -60,7 +61,7 @@ type account struct {
 	client http.Client
 
 	borrowers int  // sweeps that renew it; guarded by Accounts.mu
-	passing   bool // it was made for a sweep
+	passing   bool // it was made for a sweep, and nobody else has asked for it
 }
 
 // remembered is for how long at least a source that nobody holds is remembered
@@ -135,6 +136,7 @@ func (a *Accounts) Forget(ctx context.Context, key string) error {
 // set has key's source, if there is one, go on with t, or with nothing.
 func (a *Accounts) set(ctx context.Context, key string, t *oauth2.Token) error {
 	a.mu.Lock()
+	a.changes++
 	acc := a.sources[key].Value()
 	a.mu.Unlock()
 	if acc == nil {
@@ -146,7 +148,7 @@ func (a *Accounts) set(ctx context.Context, key string, t *oauth2.Token) error {
 		acc.renew.Set(acc.origin.hold(t))
 	}
 	// A cache of x/oauth2 may have the former token for a moment longer.
-	_ = pause(ctx, renew.Soon+1)
+	_ = pause(context.WithoutCancel(ctx), renew.Soon+1)
 	return nil
 }
 
@@ -178,6 +180,9 @@ func (a *Accounts) account(key string) *account {
 		if acc = a.sources[key].Value(); acc == nil {
 			acc = a.newAccount(key)
 			a.dropWhenFree(key, acc)
+		} else if acc.passing {
+			acc.passing = false
+			a.dropWhenFree(key, acc)
 		}
 		a.recent[key] = acc
 	}
@@ -185,14 +190,17 @@ func (a *Accounts) account(key string) *account {
 }
 
 // borrow returns the account of key that is in use, or a new one that begins with
-// t. The last to give back a new one that nobody has asked for leaves no trace of
+// t, unless a token was saved or forgotten here since there were so many changes.
+// The last to give back a new one that nobody has asked for leaves no trace of
 // it.
-func (a *Accounts) borrow(key string, t *oauth2.Token) (acc *account, giveBack func()) {
+func (a *Accounts) borrow(key string, t *oauth2.Token, changes int) (acc *account, giveBack func()) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if acc = a.sources[key].Value(); acc == nil {
 		acc = a.newAccount(key)
-		acc.renew.Set(acc.origin.hold(t))
+		if a.changes == changes {
+			acc.renew.Set(acc.origin.hold(t))
+		}
 		acc.passing = true
 	}
 	acc.borrowers++
@@ -202,13 +210,19 @@ func (a *Accounts) borrow(key string, t *oauth2.Token) (acc *account, giveBack f
 		acc.borrowers--
 		switch {
 		case !acc.passing || acc.borrowers > 0:
-		case a.recent[key] == nil && a.former[key] == nil && !acc.renew.Busy():
+		case !acc.renew.Busy():
 			delete(a.sources, key)
 		default:
 			acc.passing = false
 			a.dropWhenFree(key, acc)
 		}
 	}
+}
+
+func (a *Accounts) changed() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.changes
 }
 
 func (a *Accounts) config() *Config {

@@ -108,6 +108,8 @@ func (c *Config) Exchange(ctx context.Context, code string, opts ...oauth2.AuthC
 	switch {
 	case v.Get("redirect_uri") == "":
 		return nil, &Error{Op: opExchange, Err: misconfigured("RedirectURL is empty: set it to the one the code was asked for with")}
+	case checkWord("RedirectURL", v.Get("redirect_uri"), "") != nil:
+		return nil, &Error{Op: opExchange, Err: misconfigured(checkWord("RedirectURL", v.Get("redirect_uri"), "set it to the one the code was asked for with").Error())}
 	}
 	return c.retrieve(ctx, opExchange, v, nil)
 }
@@ -247,7 +249,7 @@ func checkWord(name, s, hint string) error {
 	if hint != "" {
 		hint = ": " + hint
 	}
-	i := strings.IndexFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) })
+	i := strings.IndexFunc(s, unseen)
 	switch {
 	case strings.TrimSpace(s) == "" && s != "":
 		return errors.New(name + " is blank" + hint)
@@ -259,7 +261,7 @@ func checkWord(name, s, hint string) error {
 	where := "holds"
 	if i == 0 {
 		where = "begins with"
-	} else if strings.TrimRightFunc(s[i:], func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) == "" {
+	} else if strings.TrimRightFunc(s[i:], unseen) == "" {
 		where = "ends in"
 	}
 	what := map[byte]string{' ': "a space", '\n': "a line break", '\r': "a carriage return", '\t': "a tab"}[s[i]]
@@ -268,6 +270,12 @@ func checkWord(name, s, hint string) error {
 		what = fmt.Sprintf("the character %U", r)
 	}
 	return fmt.Errorf("%s %s %s%s", name, where, what, hint)
+}
+
+// unseen reports whether r is one that nobody sees and that no id, secret or token
+// holds. A byte that is no UTF-8 is one, too.
+func unseen(r rune) bool {
+	return unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == utf8.RuneError
 }
 
 // tokenURL returns the URL of the token endpoint, if a secret may travel there.

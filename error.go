@@ -206,6 +206,15 @@ func (e *passingError) As(target any) bool {
 	return errors.As(e.err, target)
 }
 
+// An uncancelled error is of somebody who was not cancelled by a caller of ours,
+// whatever it says.
+type uncancelled struct{ error }
+
+func (e uncancelled) Is(target error) bool {
+	return target != context.Canceled && errors.Is(e.error, target)
+}
+func (e uncancelled) As(target any) bool { return errors.As(e.error, target) }
+
 // misconfigured says what the operator has to change before anything is sent.
 func misconfigured(what string) error {
 	return &decided{what, ErrClientRejected}

@@ -122,6 +122,9 @@ func (c *Config) post(ctx context.Context, op string, to *url.URL, r wire.Reques
 	defer cancel()
 	r.URL = to.String()
 	a, err := wire.Post(ctx, contextClient(ctx), r)
+	if err != nil && ctx.Err() == nil {
+		err = uncancelled{err}
+	}
 	if err != nil {
 		return nil, &Error{Op: op, Err: &passingError{err}}
 	}

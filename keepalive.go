@@ -163,6 +163,7 @@ func (w *sweep) renew(ctx context.Context, key string) (renewed bool, err error)
 	if w.pass(ctx) != nil {
 		return false, nil
 	}
+	changes := w.accounts.changed()
 	t, err := w.accounts.Load(ctx, key)
 	switch {
 	case isNothing(err) || ctx.Err() != nil:
@@ -172,7 +173,7 @@ func (w *sweep) renew(ctx context.Context, key string) (renewed bool, err error)
 	case !w.due(t):
 		return false, nil // by another sweep
 	}
-	acc, giveBack := w.accounts.borrow(key, t)
+	acc, giveBack := w.accounts.borrow(key, t, changes)
 	defer giveBack()
 	source := &acc.renew
 	renewed, err = w.ask(ctx, key, source)

@@ -503,3 +503,66 @@ func (k keyless) Update(context.Context, string, func(context.Context, []byte) (
 }
 func (k keyless) Delete(context.Context, string) error                              { return k.err }
 func (k keyless) Each(context.Context, time.Time, func(string, []byte) error) error { return k.err }
+
+// A hookedStore runs after, once, when a Load has read.
+type hookedStore struct {
+	*moodyStore
+	after func()
+}
+
+func (h *hookedStore) Load(ctx context.Context, key string) ([]byte, error) {
+	value, err := h.moodyStore.Load(ctx, key)
+	if after := h.after; after != nil {
+		h.after = nil
+		after()
+	}
+	return value, err
+}
+
+func TestASweepBringsNoForgottenTokenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, new(pinteresttest.Handler))
+		s := &hookedStore{moodyStore: newMoodyStore()}
+		require.NoError(t, save(t, s, "account", l.tok))
+		a := l.accounts(s)
+		s.after = func() { require.NoError(t, a.Forget(t.Context(), "account")) }
+		s.slow.Store(int64(time.Second)) // the sweep waits at the lock
+		go func() {
+			for range a.KeepAlive(t.Context(), &pinterest.KeepAliveOptions{Within: 100 * day}) {
+			}
+		}()
+		time.Sleep(500 * time.Millisecond)
+		_, err := a.Client("account").Get(account)
+		assert.Error(t, err)
+		assert.Zero(t, l.fake.Counts().API)
+		time.Sleep(time.Minute)
+	})
+}
+
+func TestASweepDropsNoSourceThatSomebodyHolds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, s := newLogin(t, new(pinteresttest.Handler)), newMoodyStore()
+		require.NoError(t, save(t, s, "account", l.tok))
+		a := l.accounts(s)
+		l.fake.Fail("/v5/oauth/token", pinteresttest.Fault{Status: 429, RetryAfter: "900"})
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for range a.KeepAlive(t.Context(), &pinterest.KeepAliveOptions{Within: 100 * day}) {
+			}
+		}()
+		time.Sleep(time.Minute)
+		src := a.Source("account")
+		for range 4 {
+			time.Sleep(5 * time.Minute)
+			a.Source("other")
+		}
+		<-done
+		_, err := src.Token()
+		require.NoError(t, err)
+		require.NoError(t, a.Forget(t.Context(), "account"))
+		_, err = src.Token()
+		assert.ErrorIs(t, err, pinterest.ErrReauthorize)
+		assert.Same(t, src, a.Source("account"))
+	})
+}

@@ -2,6 +2,7 @@ package pinterest_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"io/fs"
 	"net/http"
@@ -177,4 +178,37 @@ func TestALookIsNeverWaitedForAndItsFailureHurtsNobody(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestForgetWaitsForTheCachesThoughItsContextEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, new(pinteresttest.Handler))
+		a := l.accounts(pinterest.NewMemoryStore())
+		require.NoError(t, a.Save(t.Context(), "account", l.tok))
+		client := oauth2.NewClient(l.ctx, a.Source("account"))
+		_, _ = call(t, client)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
+		require.NoError(t, a.Forget(ctx, "account"))
+		_, err := client.Get(account)
+		assert.ErrorIs(t, err, pinterest.ErrReauthorize)
+	})
+}
+
+func TestAStoreThatSaysCanceledIsNoOperatorsVerdict(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, s := newLogin(t, new(pinteresttest.Handler)), newMoodyStore()
+		require.NoError(t, save(t, s, "account", l.tok))
+		src := l.accounts(s).Source("account")
+		down := fmt.Errorf("pool: %w", context.Canceled)
+		s.failLoad.Store(&down)
+		_, err := src.Token()
+		var e *pinterest.Error
+		require.ErrorAs(t, err, &e)
+		assert.True(t, e.Temporary())
+		s.failLoad.Store(nil)
+		time.Sleep(3 * time.Second)
+		_, err = src.Token()
+		assert.NoError(t, err)
+	})
 }

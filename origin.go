@@ -273,7 +273,7 @@ func dueOf(t *oauth2.Token) time.Time {
 func quiet(err error, t *oauth2.Token) error { return wire.Quiet(err, t.AccessToken, t.RefreshToken) }
 
 func (o *origin) storeFailed(err error) renew.Outcome {
-	out := failed(o.Fail(fmt.Errorf("the store failed at key %q: %w", o.kept.key, wire.Quiet(err))), nil)
+	out := failed(o.Fail(uncancelled{fmt.Errorf("the store failed at key %q: %w", o.kept.key, wire.Quiet(err))}), nil)
 	out.Blind = true
 	return out
 }

@@ -48,6 +48,7 @@ var (
 		`://([^\s"'@/]+)@`,
 		`([^\s"'/(=]+:[^\s"'/@]+)@`,
 		`(\bpin[acr][_.][^\s"'&,}<]+)`,
+		`((?:\b(?:0x)?[0-9a-f]{1,3}[\s,;:]+){7,}(?:0x)?[0-9a-f]{1,3}\b)`, // bytes, as %v, % x and %#v write them
 	}, "|"))
 
 	// A word ends where no secret would go on; a slash is left out, so that of a

@@ -154,6 +154,8 @@ func TestWhatLooksOpaqueIsNotShown(t *testing.T) {
 		"access_token%3Dhello":                                        "[redacted]",
 		`{"code":"hello"}`:                                            `{"code":"[redacted]"}`,
 		`{"code":283}`:                                                `{"code":283}`,
+		"cannot keep [123 34 118 101 114 115 105 111 110 34]":         "cannot keep [[redacted]]",
+		"cannot keep 7b 22 76 65 72 73 69 6f 6e":                      "cannot keep [redacted]",
 		"postgres://alice:hello@127.0.0.1:5432/test":                  "postgres://[redacted]@127.0.0.1:5432/test",
 		"dial root:hello@tcp(127.0.0.1:3306)/test":                    "dial [redacted]@tcp(127.0.0.1:3306)/test",
 		"bad \x1b[31 by\xfftes":                                       "bad \x1b[31 bytes",
