@@ -49,6 +49,7 @@ type Accounts struct {
 
 	mu      sync.Mutex // guards what follows
 	sources map[string]weak.Pointer[account]
+	passing map[string]*account // made for a sweep, and not given back yet
 	recent  map[string]*account // asked for since turned
 	former  map[string]*account // asked for in the time before
 	turned  time.Time
@@ -137,7 +138,7 @@ func (a *Accounts) Forget(ctx context.Context, key string) error {
 func (a *Accounts) set(ctx context.Context, key string, t *oauth2.Token) error {
 	a.mu.Lock()
 	a.changes++
-	acc := a.sources[key].Value()
+	acc := a.find(key)
 	a.mu.Unlock()
 	if acc == nil {
 		return nil
@@ -177,12 +178,11 @@ func (a *Accounts) account(key string) *account {
 	}
 	acc := a.recent[key]
 	if acc == nil {
-		if acc = a.sources[key].Value(); acc == nil {
+		if acc = a.find(key); acc == nil {
 			acc = a.newAccount(key)
-			a.dropWhenFree(key, acc)
+			a.remember(key, acc)
 		} else if acc.passing {
-			acc.passing = false
-			a.dropWhenFree(key, acc)
+			a.remember(key, acc)
 		}
 		a.recent[key] = acc
 	}
@@ -196,27 +196,37 @@ func (a *Accounts) account(key string) *account {
 func (a *Accounts) borrow(key string, t *oauth2.Token, changes int) (acc *account, giveBack func()) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if acc = a.sources[key].Value(); acc == nil {
+	if acc = a.find(key); acc == nil {
 		acc = a.newAccount(key)
 		if a.changes == changes {
 			acc.renew.Set(acc.origin.hold(t))
 		}
 		acc.passing = true
+		if a.passing == nil {
+			a.passing = make(map[string]*account)
+		}
+		a.passing[key] = acc
 	}
 	acc.borrowers++
 	return acc, func() {
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		acc.borrowers--
-		switch {
-		case !acc.passing || acc.borrowers > 0:
-		case !acc.renew.Busy():
-			delete(a.sources, key)
-		default:
-			acc.passing = false
-			a.dropWhenFree(key, acc)
+		if acc.borrowers--; acc.borrowers > 0 || a.passing[key] != acc {
+			return
+		}
+		delete(a.passing, key)
+		if acc.passing && acc.renew.Busy() {
+			a.remember(key, acc)
 		}
 	}
+}
+
+// find returns the account of key that is in use, or nil.
+func (a *Accounts) find(key string) *account {
+	if acc := a.passing[key]; acc != nil {
+		return acc
+	}
+	return a.sources[key].Value()
 }
 
 func (a *Accounts) changed() int {
@@ -243,15 +253,16 @@ func (a *Accounts) newAccount(key string) *account {
 	acc.init()
 	acc.client = *contextClient(ctx)
 	acc.client.Transport = &Transport{Source: &acc.TokenSource, Base: acc.client.Transport}
+	return acc
+}
+
+// remember has acc found for as long as somebody holds it.
+func (a *Accounts) remember(key string, acc *account) {
+	acc.passing = false
 	if a.sources == nil {
 		a.sources = make(map[string]weak.Pointer[account])
 	}
 	a.sources[key] = weak.Make(acc)
-	return acc
-}
-
-// dropWhenFree has acc dropped when nobody holds it any more.
-func (a *Accounts) dropWhenFree(key string, acc *account) {
 	whole := weak.Make(a) // as a refers to acc
 	runtime.AddCleanup(acc, func(key string) { whole.Value().drop(key) }, key)
 }
@@ -288,6 +299,11 @@ func (a *Accounts) Wait(ctx context.Context) error {
 func (a *Accounts) busy() *account {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	for _, acc := range a.passing {
+		if acc.renew.Busy() {
+			return acc
+		}
+	}
 	for _, p := range a.sources {
 		if acc := p.Value(); acc != nil && acc.renew.Busy() {
 			return acc

@@ -164,7 +164,7 @@ func TestARateLimitSlowsTheSweepAndFailsNobody(t *testing.T) {
 }
 
 // TestMemoryDoesNotGrowWithTheAccounts compares what a sweep adds to the live
-// heap over few accounts and over eight times as many, by the least of what is
+// heap over few accounts and over four times as many, by the least of what is
 // found towards the end: in it is all that piled up, and little of what is in
 // work at the moment, which is now this and now that. The fake is not in it: all
 // that it keeps of an account, it keeps from the login on, and so before the
@@ -172,7 +172,7 @@ func TestARateLimitSlowsTheSweepAndFailsNobody(t *testing.T) {
 // of its own.
 func TestMemoryDoesNotGrowWithTheAccounts(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, dialect sqlstore.Dialect) {
-		few := max(500, accounts()/8)
+		few := max(1000, accounts()/8) // more than a sweep reads ahead
 		p := newPlace(t, dialect)
 		s := p.open(t, 8)
 		added := func(n int) int {
@@ -199,9 +199,9 @@ func TestMemoryDoesNotGrowWithTheAccounts(t *testing.T) {
 		}
 		dialAll(t, s.DB)
 		added(320) // what the connections keep is there from now on
-		a, b := added(few), added(8*few)
+		a, b := added(few), added(4*few)
 		const slack = 64 << 10 // a list of the keys alone would be more
-		assert.LessOrEqual(t, b-a, slack, "bytes more for %d accounts more", 7*few)
+		assert.LessOrEqual(t, b-a, slack, "bytes more for %d accounts more", 3*few)
 	})
 }
 
