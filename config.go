@@ -105,11 +105,8 @@ func (c *Config) Exchange(ctx context.Context, code string, opts ...oauth2.AuthC
 	if err := checkWord("the authorization code", v.Get("code"), "pass the code parameter of the redirect, and look for its error parameter first"); err != nil {
 		return nil, &Error{Op: opExchange, Err: err}
 	}
-	switch {
-	case v.Get("redirect_uri") == "":
-		return nil, &Error{Op: opExchange, Err: misconfigured("RedirectURL is empty: set it to the one the code was asked for with")}
-	case checkWord("RedirectURL", v.Get("redirect_uri"), "") != nil:
-		return nil, &Error{Op: opExchange, Err: misconfigured(checkWord("RedirectURL", v.Get("redirect_uri"), "set it to the one the code was asked for with").Error())}
+	if err := checkWord("RedirectURL", v.Get("redirect_uri"), "set it to the one the code was asked for with"); err != nil {
+		return nil, &Error{Op: opExchange, Err: misconfigured(err.Error())}
 	}
 	return c.retrieve(ctx, opExchange, v, nil)
 }

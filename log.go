@@ -4,8 +4,6 @@ import (
 	"errors"
 	"log/slog"
 
-	"golang.org/x/oauth2"
-
 	"github.com/go-pinterest/pinterest/internal/renew"
 )
 
@@ -76,7 +74,7 @@ func (o *origin) log(level slog.Level, message string, attrs ...slog.Attr) {
 // expiries are the attributes that say when t's tokens expire, as far as that is
 // known.
 func expiries(t *renew.Token) (attrs []slog.Attr) {
-	var token *oauth2.Token = t.OAuth2()
+	token := t.OAuth2()
 	if !token.Expiry.IsZero() {
 		attrs = append(attrs, slog.Time("expiry", token.Expiry))
 	}
