@@ -760,7 +760,11 @@ func (s *dirStore) Load(_ context.Context, key string) ([]byte, error) {
 func (s *dirStore) Update(ctx context.Context, key string, f function) error {
 	return s.Store.Update(ctx, key, func(ctx context.Context, _ []byte) ([]byte, time.Time, error) {
 		_, missing := os.Stat(s.path(key))
-		if s.lockFiles && (missing == nil || !s.onlyExisting) {
+		switch {
+		case !s.lockFiles:
+		case s.onlyExisting && missing != nil: // all who meet here go on at once
+			<-time.After(time.Until(time.Now().Truncate(5 * time.Millisecond).Add(5 * time.Millisecond)))
+		default:
 			for {
 				lock, err := os.OpenFile(s.path(key)+".lock", os.O_CREATE|os.O_EXCL, 0o600)
 				if err == nil {
