@@ -90,6 +90,7 @@ type flight struct {
 	step    string // Find, Next, Save; or sleep, until wake
 	nth     int    // of its kind, in this flight
 	wake    time.Time
+	began   time.Time
 	first   Known   // what was known when it began
 	known   Known   // what this step is told
 	trouble *held   // when it began
@@ -149,6 +150,10 @@ func (m *model) get() {
 		return
 	}
 	a.token = m.cur
+	m.attend()
+}
+
+func (m *model) attend() {
 	switch {
 	case m.flight != nil:
 	case m.stale(m.cur) && !m.holds() && m.unsaved():
@@ -173,6 +178,9 @@ func (m *model) meet(a *asker, after Reason) {
 	if m.cur != a.old {
 		if m.good(m.cur) && (a.why != Asked || after == Asked) {
 			a.token = m.cur
+			if a.get {
+				m.attend()
+			}
 			return
 		}
 		a.old = m.cur
@@ -198,7 +206,7 @@ func (m *model) meet(a *asker, after Reason) {
 
 func (m *model) begin(why Reason) {
 	k := Known{m.cur, m.former}
-	m.flight = &flight{why: why, first: k, trouble: m.trouble}
+	m.flight = &flight{why: why, began: time.Now(), first: k, trouble: m.trouble}
 	switch blind := m.trouble != nil && m.trouble.blind; {
 	case why == Save:
 		m.take("Save", k)
@@ -288,6 +296,9 @@ func (m *model) end(o Outcome) {
 		switch o.Result {
 		case Renewed:
 			a.waiting, a.token, a.renewed = false, o.Token, !a.get
+			if a.get {
+				m.attend()
+			}
 		case Failed, Gone:
 			a.waiting, a.err = false, o.Err
 		default:
@@ -300,6 +311,9 @@ func (m *model) end(o Outcome) {
 // learn is what the source makes of an outcome, and what callers are told of it.
 func (m *model) learn(f *flight, o Outcome) Outcome {
 	m.looked = time.Now()
+	if f.why == Look {
+		m.looked = f.began
+	}
 	m.events++
 	m.event = &Event{Reason: f.why, Outcome: o, Old: f.first.Token}
 	switch {
@@ -408,7 +422,7 @@ func (m *model) ahead() (names []string, next time.Time) {
 		at["rest"] = m.rest.to
 	}
 	if m.flight != nil {
-		at["wake"] = m.flight.wake
+		at["wake"], at["look after"] = m.flight.wake, m.flight.began.Add(59*time.Second)
 	}
 	for _, a := range m.callers {
 		if a.waiting && a.wait {
@@ -581,6 +595,9 @@ func shift(d time.Duration) (do func(w *world), means func(w *world, m *model)) 
 	return func(w *world) {
 			w.shifted = true
 			w.source.looked.Add(-int64(d))
+			if r := w.source.renewal.Load(); r != nil {
+				r.began = r.began.Add(-d)
+			}
 			for t, l := range w.life {
 				if l.expired.IsZero() {
 					continue // it was dead to begin with
@@ -590,6 +607,9 @@ func shift(d time.Duration) (do func(w *world), means func(w *world, m *model)) 
 			}
 		}, func(_ *world, m *model) {
 			m.looked = m.looked.Add(-d)
+			if m.flight != nil {
+				m.flight.began = m.flight.began.Add(-d)
+			}
 		}
 }
 

@@ -193,6 +193,8 @@ func (s *Source) Get(ctx context.Context, now time.Time) (*Token, error) {
 		if t, _, err = s.Replace(ctx, t, Due); err != nil {
 			return nil, err
 		}
+		now = time.Now()
+		at = now.UnixNano()
 	}
 	if at >= t.stale || s.mayLook(at) {
 		s.attend(t, now)
@@ -361,7 +363,11 @@ func (s *Source) settle(r *renewal) {
 		s.mu.Unlock()
 		return
 	}
-	s.looked.Store(time.Now().UnixNano())
+	looked := time.Now()
+	if r.why == Look {
+		looked = r.began // what came later may not have been seen
+	}
+	s.looked.Store(looked.UnixNano())
 	if r.out.Result == Failed && r.out.Token == nil {
 		r.out.Token = r.tried // others have kept it, and it may be good
 	}
