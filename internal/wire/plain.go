@@ -15,13 +15,14 @@ const (
 	redacted = "[redacted]"
 	mostText = 1 << 10 // bytes of a text that are shown
 	piece    = 6       // bytes in a row of a known secret that are not shown
+	spelled  = 8       // letters and digits of one that are not shown either, whatever separates them
 	shortest = 4       // a secret of fewer bytes says nothing
 )
 
 // Plain returns text (of which it looks at 1 KiB) without what looks opaque: it shows words,
 // short numbers, versions, addresses and URLs, and nothing that could be a
 // secret. Never shown is what follows a name such as access_token= or has
-// Pinterest's prefix of tokens, nor six bytes in a row of one of the secrets.
+// Pinterest's prefix of tokens, nor six bytes in a row of one of the secrets, nor eight letters of one, spelled.
 func Plain(text string, secrets ...string) string { return (&hider{secrets}).text(text) }
 
 // Quiet returns err in plain words. [errors.Is] and [errors.As] see err itself,
@@ -82,14 +83,21 @@ func (h *hider) text(s string) string {
 			mark(m[g], m[g+1])
 		}
 	}
+	// In pieces, a secret could read like words.
+	letters, at := onlyLetters(s)
 	for _, secret := range h.secrets {
 		b := []byte(secret)
-		// In pieces, these could read like words.
 		for _, known := range []string{secret, base64.StdEncoding.EncodeToString(b), base64.URLEncoding.EncodeToString(b), hex.EncodeToString(b)} {
 			n := min(len(known), piece)
 			for i := 0; len(secret) >= shortest && i+n <= len(s); i++ {
 				if strings.Contains(known, s[i:i+n]) {
 					mark(i, i+n)
+				}
+			}
+			known, _ := onlyLetters(known)
+			for i := 0; i+spelled <= len(letters); i++ {
+				if strings.Contains(known, letters[i:i+spelled]) {
+					mark(at[i], at[i+spelled-1]+1)
 				}
 			}
 		}
@@ -116,6 +124,17 @@ func (h *hider) text(s string) string {
 		}
 	}
 	return b.String() + between
+}
+
+// onlyLetters returns the letters and digits of ASCII in s, and where they are.
+func onlyLetters(s string) (letters string, at []int) {
+	var b []byte
+	for i := range len(s) {
+		if c := s[i]; '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z' {
+			b, at = append(b, c), append(at, i)
+		}
+	}
+	return string(b), at
 }
 
 func isWordRune(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }

@@ -213,9 +213,9 @@ func echoes(secret string) map[string]string {
 	}
 }
 
-func inPieces(s, between string) string {
+func inPieces(s string, length int, between string) string {
 	var pieces []string
-	for piece := range slices.Chunk([]byte(s), 7) {
+	for piece := range slices.Chunk([]byte(s), length) {
 		pieces = append(pieces, string(piece))
 	}
 	return strings.Join(pieces, between)
@@ -242,7 +242,7 @@ func TestNoSixBytesOfASecretAreShownInWhateverForm(t *testing.T) {
 			h := &hider{secrets: []string{secret}}
 			for name, echo := range echoes(secret) {
 				for how, text := range map[string]string{
-					"whole": echo, "spaces": inPieces(echo, " "), "lines": inPieces(echo, "\n"), "commas": inPieces(echo, ", "), "cut": echo[len(echo)/3:],
+					"whole": echo, "spaces": inPieces(echo, 7, " "), "lines": inPieces(echo, 7, "\n"), "commas": inPieces(echo, 7, ", "), "cut": echo[len(echo)/3:],
 				} {
 					if strings.HasPrefix(name, "Basic") && how != "whole" {
 						continue // in pieces, the id's own are shown
@@ -252,6 +252,28 @@ func TestNoSixBytesOfASecretAreShownInWhateverForm(t *testing.T) {
 					if how == "whole" && !strings.Contains(echo, " ") {
 						assert.True(t, strings.HasPrefix(said, "The value"), "%s %s: %s", kind, name, said)
 						assert.True(t, strings.HasSuffix(said, " is bad"), "%s %s: %s", kind, name, said)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestAKnownSecretInSmallPiecesIsNotShown(t *testing.T) {
+	for seed := range uint64(8) {
+		r := rand.New(rand.NewPCG(seed, 4))
+		for kind := range alphabets {
+			secret := randomSecret(r, kind)
+			if letters, _ := onlyLetters(secret); len(letters) < spelled {
+				continue
+			}
+			for length := 1; length < 7; length++ {
+				for _, between := range []string{" ", "\n", ", ", "-", "_"} {
+					pieces := inPieces(secret, length, between)
+					said := Plain("The value "+pieces+" is bad", secret)
+					shown := strings.ReplaceAll(said, redacted, "\x00\x00\x00\x00\x00\x00")
+					for i := 0; i+2*piece <= len(pieces); i++ {
+						require.NotContains(t, shown, pieces[i:i+2*piece], "%s by %d: %q", kind, length, said)
 					}
 				}
 			}
