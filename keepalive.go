@@ -208,7 +208,7 @@ func (w *sweep) ask(ctx context.Context, key string, source *renew.Source) (rene
 
 // askAlone asks again, while all others wait, after a rate limit has met source.
 func (w *sweep) askAlone(ctx context.Context, key string, source *renew.Source, err error) (renewed bool, _ error) {
-	const tries = 20 // with pauses of up to a minute
+	const patience = 30 * time.Minute // or for as long as Pinterest asks, once
 	w.hold(rateLimit(err).RetryAfter)
 	select {
 	case w.gate <- struct{}{}:
@@ -216,7 +216,8 @@ func (w *sweep) askAlone(ctx context.Context, key string, source *renew.Source, 
 	case <-ctx.Done():
 		return false, err
 	}
-	for range tries {
+	began := time.Now()
+	for try := 1; try == 1 || time.Since(began) < patience; try++ {
 		e := rateLimit(err)
 		if e == nil {
 			break

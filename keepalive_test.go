@@ -1,6 +1,7 @@
 package pinterest_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -244,6 +245,37 @@ func TestARateLimitSlowsTheSweepAndFailsNobody(t *testing.T) {
 		assert.ElementsMatch(t, keys, renewed)
 		assert.GreaterOrEqual(t, time.Since(start), 15*time.Minute)
 		assert.Less(t, time.Since(start), 25*time.Minute)
+	})
+}
+
+func TestAnAccountThatIsAlwaysToldToWaitHoldsTheSweepUpOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, new(pinteresttest.Handler))
+		s := pinterest.NewMemoryStore()
+		keys := logins(t, l, s, 50)
+		bad := keys[7]
+		token, err := load(t, s, bad)
+		require.NoError(t, err)
+		time.Sleep(50 * day)
+		a := l.accounts(s)
+		a.HTTPClient = &http.Client{Transport: roundTripper(func(req *http.Request) (*http.Response, error) {
+			body, err := io.ReadAll(req.Body)
+			if err != nil {
+				return nil, err
+			}
+			if strings.Contains(string(body), url.QueryEscape(token.RefreshToken)) {
+				return &http.Response{StatusCode: 429, Header: http.Header{"Retry-After": {"7200"}}, Body: http.NoBody}, nil
+			}
+			req = req.Clone(req.Context())
+			req.Body = io.NopCloser(bytes.NewReader(body))
+			return l.fake.Client().Transport.RoundTrip(req)
+		})}
+		start := time.Now()
+		renewed, errs := collect(a.KeepAlive(l.ctx, nil))
+		assert.Len(t, renewed, 49)
+		require.Len(t, errs, 1)
+		assert.ErrorContains(t, errs[bad], "429")
+		assert.InDelta(t, 2, time.Since(start).Hours(), 0.1)
 	})
 }
 
