@@ -1,6 +1,7 @@
 package pinterest
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 
@@ -13,22 +14,23 @@ func (o *origin) Log(e renew.Event) {
 	if o.conf.Logger == nil {
 		return
 	}
+	t := cmp.Or(e.Token, e.Old)
 	switch {
 	case e.Result == renew.Renewed:
-		o.log(slog.LevelInfo, "pinterest: token renewed", append(expiries(e.Token), slog.Duration("took", e.Took))...)
+		o.log(t, slog.LevelInfo, "pinterest: token renewed", append(expiries(e.Token), slog.Duration("took", e.Took))...)
 		if e.Err != nil {
 			o.logTrouble(e, slog.LevelError, "pinterest: token not saved")
 		}
 	case e.Result == renew.Adopted && e.Old == nil:
-		o.log(slog.LevelDebug, "pinterest: token adopted", expiries(e.Token)...)
+		o.log(t, slog.LevelDebug, "pinterest: token adopted", expiries(e.Token)...)
 	case e.Result == renew.Adopted:
-		o.log(slog.LevelInfo, "pinterest: token adopted", expiries(e.Token)...)
+		o.log(t, slog.LevelInfo, "pinterest: token adopted", expiries(e.Token)...)
 	case e.Result == renew.Saved:
-		o.log(slog.LevelInfo, "pinterest: token saved", expiries(e.Old)...)
+		o.log(t, slog.LevelInfo, "pinterest: token saved", expiries(e.Old)...)
 	case e.Result == renew.Unsaved && e.Nth&(e.Nth-1) == 0: // the 1st, 2nd, 4th, 8th in a row
 		o.logTrouble(e, slog.LevelError, "pinterest: token not saved")
 	case e.Result == renew.Gone && e.Old != nil:
-		o.log(slog.LevelInfo, "pinterest: token forgotten")
+		o.log(t, slog.LevelInfo, "pinterest: token forgotten")
 	case e.Reason == renew.Look: // nobody needed it
 	case e.Result == renew.Gone:
 		o.logTrouble(e, slog.LevelWarn, "pinterest: token not renewed")
@@ -48,23 +50,23 @@ func (o *origin) logTrouble(e renew.Event, level slog.Level, message string) {
 	if errors.As(e.Err, &err) && err.StatusCode != 0 {
 		attrs = append(attrs, slog.Int("status", err.StatusCode), slog.Int("code", err.Code), slog.String("request_id", err.RequestID))
 	}
-	if e.Result == renew.Failed && e.Old != nil {
-		attrs = append(attrs, expiries(e.Old)...)
-	} else if e.Result == renew.Failed && e.Token != nil { // of a source that has just begun
-		attrs = append(attrs, expiries(e.Token)...)
+	inUse := cmp.Or(e.Old, e.Token) // the latter of a source that has just begun
+	if e.Result == renew.Failed && inUse != nil {
+		attrs = append(attrs, expiries(inUse)...)
 	}
-	o.log(level, message, append(attrs, slog.Duration("took", e.Took), slog.Duration("retry_in", e.Hold))...)
+	o.log(cmp.Or(e.Token, e.Old), level, message, append(attrs, slog.Duration("took", e.Took), slog.Duration("retry_in", e.Hold))...)
 }
 
 // logNotTold logs that OnRefresh failed for a token that the store has.
-func (o *origin) logNotTold(err error) {
+func (o *origin) logNotTold(t *renew.Token, err error) {
 	if o.conf.Logger != nil {
-		o.log(slog.LevelWarn, "pinterest: OnRefresh failed", slog.Any("error", err))
+		o.log(t, slog.LevelWarn, "pinterest: OnRefresh failed", slog.Any("error", err))
 	}
 }
 
-func (o *origin) log(level slog.Level, message string, attrs ...slog.Attr) {
-	first := []slog.Attr{slog.String("op", o.op)}
+// log logs what happened to t.
+func (o *origin) log(t *renew.Token, level slog.Level, message string, attrs ...slog.Attr) {
+	first := []slog.Attr{slog.String("op", o.opOf(t))}
 	if o.kept != nil {
 		first = append(first, slog.String("key", o.kept.key))
 	}

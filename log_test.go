@@ -16,6 +16,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/go-pinterest/pinterest"
+	"github.com/go-pinterest/pinterest/pinteresttest"
 )
 
 // A journal is a log, line by line, without the time. Of retry_in it shows how
@@ -128,6 +129,26 @@ func TestALogOfAPlainSourceNamesItsGrantAndNoKey(t *testing.T) {
 			`level=INFO msg="pinterest: token renewed" op=refresh took=1s`,
 			`level=WARN msg="pinterest: token not renewed" op=refresh error="pinterest: refresh: the token has no refresh token to renew it by: the user must authorize the app again" mend=user expiry=2000-01-01T00:00:02.000Z took=0s retry_in=1h0m0s`,
 		}, log.since())
+	})
+}
+
+func TestTheLogNamesTheGrantOfAKeptToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log journal
+		l := newLogin(t, new(pinteresttest.Handler))
+		tok, err := l.conf.ClientCredentials(l.ctx).Token()
+		require.NoError(t, err)
+		s := pinterest.NewMemoryStore()
+		require.NoError(t, save(t, s, "account", tok))
+		a := l.accounts(s)
+		a.Config.Logger = log.logger()
+		_, err = a.Source("account").Refresh(l.ctx)
+		require.NoError(t, err)
+		lines := log.since()
+		require.Len(t, lines, 2)
+		for _, line := range lines {
+			assert.Contains(t, line, " op=client_credentials key=account ")
+		}
 	})
 }
 

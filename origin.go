@@ -135,24 +135,31 @@ func returns(f func()) {
 func (o *origin) grant(ctx context.Context, old *renew.Token) (*renew.Token, error) {
 	ctx, cancel := context.WithTimeout(ctx, renewalTime)
 	defer cancel()
-	op, scopes, from := o.op, o.conf.Scopes, (*oauth2.Token)(nil)
+	var from, t *oauth2.Token
 	if old != nil {
 		from = old.OAuth2()
 	}
-	if o.kept != nil && extraText(from, extraGrant) == grantClientCredentials {
-		op, scopes = opClientCredentials, GrantedScopes(from)
-	}
-	var t *oauth2.Token
 	var err error
-	if op == opClientCredentials {
-		t, err = o.conf.clientCredentials(ctx, scopes)
-	} else {
+	switch op := o.opOf(old); {
+	case op == opRefresh:
 		t, err = o.conf.refresh(ctx, from)
+	case op == o.op:
+		t, err = o.conf.clientCredentials(ctx, o.conf.Scopes)
+	default:
+		t, err = o.conf.clientCredentials(ctx, GrantedScopes(from))
 	}
 	if err != nil {
 		return nil, err
 	}
 	return o.hold(t), nil
+}
+
+// opOf returns how t is renewed.
+func (o *origin) opOf(t *renew.Token) string {
+	if o.kept != nil && t != nil && extraText(t.OAuth2(), extraGrant) == grantClientCredentials {
+		return opClientCredentials
+	}
+	return o.op
 }
 
 // tell tells OnRefresh of t.
@@ -173,7 +180,7 @@ func (o *origin) tell(ctx context.Context, t *renew.Token) error {
 // told tells OnRefresh of a token that the store has.
 func (o *origin) told(ctx context.Context, t *renew.Token) {
 	if err := o.tell(ctx, t); err != nil {
-		o.logNotTold(err)
+		o.logNotTold(t, err)
 	}
 }
 
