@@ -59,7 +59,7 @@ func TestEveryRefusalIsReadForWhatItMeans(t *testing.T) {
 		{200, `[]`, "", nil, false},
 		{200, `null`, "", nil, false},
 		{200, `{"access_token":42}`, "", nil, false},
-		{200, `{"access_token":"pina_\n"}`, "", nil, false},
+		{200, `{"access_token":"pina_\nx"}`, "", nil, false},
 		{204, ``, "", nil, false},
 		{400, `{"error":"invalid_grant","error_description":"gone"}`, "invalid_grant", pinterest.ErrReauthorize, false},
 		{200, `{"error":"invalid_client"}`, "invalid_client", pinterest.ErrClientRejected, false},

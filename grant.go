@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -129,6 +130,7 @@ func (c *Config) post(ctx context.Context, op string, to *url.URL, r wire.Reques
 		return nil, &Error{Op: op, Err: &passingError{err}}
 	}
 	token, _ := a.Fields["access_token"].(string)
+	token = strings.TrimSpace(token)
 	switch {
 	case a.StatusCode/100 == 2 && (op == opRevoke || token != "" && wire.Printable(token)):
 		return a, nil

@@ -920,6 +920,14 @@ func TestAnAnswerWithATokenThatBrokeOffIsKept(t *testing.T) {
 	})
 }
 
+func TestWhiteSpaceAroundTheTokensOfAnAnswerCostsNone(t *testing.T) {
+	ctx := answers(`{"access_token":" pina_x\n","refresh_token":"\tpinr.new\r\n","expires_in":3600}`).context(t.Context())
+	tok, err := testConfig().TokenSource(ctx, expiredToken()).Token()
+	require.NoError(t, err)
+	assert.Equal(t, "pina_x", tok.AccessToken)
+	assert.Equal(t, "pinr.new", tok.RefreshToken)
+}
+
 func TestAnHTTPClientThatEndsItsGoroutineHangsNobody(t *testing.T) {
 	for hearer, newSource := range hearers {
 		t.Run(hearer, func(t *testing.T) {
