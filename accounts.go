@@ -82,20 +82,16 @@ func (a *Accounts) Save(ctx context.Context, key string, t *oauth2.Token) error 
 	if err != nil {
 		return err
 	}
+	changes := a.changed()
 	t = known(t)
-	for name, s := range map[string]string{"the access token": t.AccessToken, "the refresh token": t.RefreshToken} {
-		if s == "" {
-			continue
-		}
-		if err := checkWord(name, s, ""); err != nil {
-			return fmt.Errorf("pinterest: %w", err)
-		}
+	if err := checkTokens(t); err != nil {
+		return fmt.Errorf("pinterest: %w", err)
 	}
 	err = p.store.Update(ctx, key, func(context.Context, []byte) ([]byte, time.Time, error) { return data, dueOf(t), nil })
 	if err != nil {
 		return fmt.Errorf("pinterest: saving the token of key %q: %w", key, quiet(err, t))
 	}
-	return a.set(ctx, key, t)
+	return a.set(ctx, key, t, changes)
 }
 
 // Load returns the token that is kept under key, as it is: nothing is renewed.
@@ -128,15 +124,21 @@ func (a *Accounts) Forget(ctx context.Context, key string) error {
 	if err != nil {
 		return err
 	}
+	changes := a.changed()
 	if err := p.store.Delete(ctx, key); err != nil {
 		return fmt.Errorf("pinterest: forgetting the token of key %q: %w", key, wire.Quiet(err))
 	}
-	return a.set(ctx, key, nil)
+	return a.set(ctx, key, nil, changes)
 }
 
-// set has key's source, if there is one, go on with t, or with nothing.
-func (a *Accounts) set(ctx context.Context, key string, t *oauth2.Token) error {
+// set has key's source, if there is one, go on with t; or with what is kept, if
+// that is nil, or if more was saved or forgotten here since there were so many
+// changes.
+func (a *Accounts) set(ctx context.Context, key string, t *oauth2.Token, changes int) error {
 	a.mu.Lock()
+	if a.changes != changes {
+		t = nil
+	}
 	a.changes++
 	acc := a.find(key)
 	a.mu.Unlock()

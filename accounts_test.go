@@ -1175,6 +1175,37 @@ func (d *dueStore) Update(ctx context.Context, key string, f func(context.Contex
 	})
 }
 
+// After an Update it runs after, once.
+type interruptedStore struct {
+	pinterest.Store
+	after func()
+}
+
+func (i *interruptedStore) Update(ctx context.Context, key string, f func(context.Context, []byte) ([]byte, time.Time, error)) error {
+	err := i.Store.Update(ctx, key, f)
+	if after := i.after; after != nil {
+		i.after = nil
+		after()
+	}
+	return err
+}
+
+func TestALoginAndALogoutAtOnceEndAsTheStoreHasIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, new(pinteresttest.Handler))
+		s := &interruptedStore{Store: pinterest.NewMemoryStore()}
+		require.NoError(t, save(t, s, "account", l.tok))
+		a := l.accounts(s)
+		src := a.Source("account")
+		_, err := src.Token()
+		require.NoError(t, err)
+		s.after = func() { require.NoError(t, a.Forget(t.Context(), "account")) }
+		require.NoError(t, a.Save(t.Context(), "account", l.fake.Login(pinterest.ScopeBoardsRead)))
+		_, err = src.Token()
+		assert.ErrorIs(t, err, pinterest.ErrReauthorize)
+	})
+}
+
 func TestForgetOfNothingIsNoErrorAndTellsPinterestNothing(t *testing.T) {
 	l := newLogin(t, new(pinteresttest.Handler))
 	accounts := l.accounts(pinterest.NewMemoryStore())

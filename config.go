@@ -269,6 +269,19 @@ func checkWord(name, s, hint string) error {
 	return fmt.Errorf("%s %s %s%s", name, where, what, hint)
 }
 
+// checkTokens finds fault with those that t holds.
+func checkTokens(t *oauth2.Token) error {
+	if t.AccessToken != "" {
+		if err := checkWord("the access token", t.AccessToken, ""); err != nil {
+			return err
+		}
+	}
+	if t.RefreshToken != "" {
+		return checkWord("the refresh token", t.RefreshToken, "")
+	}
+	return nil
+}
+
 // unseen reports whether r is one that nobody sees and that no id, secret or token
 // holds. A byte that is no UTF-8 is one, too.
 func unseen(r rune) bool {
@@ -277,6 +290,11 @@ func unseen(r rune) bool {
 
 // tokenURL returns the URL of the token endpoint, if a secret may travel there.
 func (c *Config) tokenURL() (*url.URL, error) {
+	if raw := c.tokenEndpoint(); raw != "" {
+		if err := checkWord("Endpoint.TokenURL", raw, "leave Endpoint zero for Pinterest's own"); err != nil {
+			return nil, misconfigured(err.Error())
+		}
+	}
 	u, err := url.Parse(c.tokenEndpoint())
 	if err != nil || u.Hostname() == "" {
 		return nil, misconfigured("Endpoint.TokenURL is not an absolute URL: leave Endpoint zero for Pinterest's own")

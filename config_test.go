@@ -256,6 +256,12 @@ func TestBadInputIsRefusedBeforeAnyTraffic(t *testing.T) {
 			message: "pinterest: exchange: Endpoint.TokenURL must not hold a user or password: the app id and secret are sent by themselves",
 			is:      pinterest.ErrClientRejected,
 		},
+		"a token URL that ends in a space": {
+			change:  func(c *pinterest.Config) { c.Endpoint.TokenURL = "https://api.pinterest.com/v5/oauth/token " },
+			do:      exchange("code"),
+			message: "pinterest: exchange: Endpoint.TokenURL ends in a space: leave Endpoint zero for Pinterest's own",
+			is:      pinterest.ErrClientRejected,
+		},
 		"a token URL without a host": {
 			change:  func(c *pinterest.Config) { c.Endpoint.TokenURL = "https://:1/v5/oauth/token" },
 			do:      exchange("code"),
@@ -546,6 +552,13 @@ func TestRevokeGoesOnAfterARefreshTokenThatIsDead(t *testing.T) {
 	require.NoError(t, testConfig().Revoke(w.context(t.Context()), &oauth2.Token{AccessToken: "pina_x", RefreshToken: "pinr.x"}))
 	require.Len(t, w.requests(), 2)
 	assert.Equal(t, "token=pina_x&token_type_hint=access_token", w.requests()[1].body)
+}
+
+func TestRevokeSendsNothingIfOneOfTheTokensIsNone(t *testing.T) {
+	w := answering(http.StatusOK, "")
+	err := testConfig().Revoke(w.context(t.Context()), &oauth2.Token{AccessToken: "pina_x\n", RefreshToken: "pinr.x"})
+	require.EqualError(t, err, "pinterest: revoke: the access token ends in a line break")
+	assert.Empty(t, w.requests())
 }
 
 // They come with a value that was read from a file or pasted.
