@@ -6,14 +6,12 @@
 //
 // # An app with users
 //
-// [Config.Exchange] turns the code of Pinterest's redirect into a token, and
+// Package login sends a user to Pinterest and has a token when they come back.
 // [Accounts] keep it in a [Store], under a key of the app's choice:
 //
 //	accounts := &pinterest.Accounts{Config: conf, Store: store}
 //
-//	token, err := conf.Exchange(ctx, code) // in the callback of a login
-//	…
-//	err = accounts.Save(ctx, "alice", token)
+//	err := accounts.Save(ctx, "alice", token) // after the login
 //	…
 //	resp, err := accounts.Client("alice").Get("https://api.pinterest.com/v5/user_account") // ever after
 //
@@ -68,7 +66,7 @@
 //
 // A renewal has time limits of its own. It sends no request after a minute, and
 // waits half a minute for each answer; OnRefresh, and reading the store, have half
-// a minute; the key's lock is waited for two minutes. So callers of a source
+// a minute, and must heed it, as they are waited for; the key's lock is waited for two minutes. So callers of a source
 // without a store are never kept longer than two minutes, and those of one with a
 // store that is locked by others can be for a few more, unless their own context
 // ends.

@@ -74,6 +74,7 @@ var readmeImports = map[string]string{
 	"io":       "io",
 	"json":     "encoding/json",
 	"log":      "log",
+	"login":    "github.com/go-pinterest/pinterest/login",
 	"oauth2":   "golang.org/x/oauth2",
 	"os":       "os",
 	"rand":     "crypto/rand",

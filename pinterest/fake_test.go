@@ -245,9 +245,9 @@ func visit() {
 	if does == "twice" {
 		other := make(chan *http.Response)
 		go func() { other <- open(back) }()
-		one, two := open(back), <-other
-		if resp = one; one.StatusCode == http.StatusOK {
-			resp = two
+		one := open(back)
+		if resp = <-other; one.StatusCode != http.StatusOK {
+			resp = one
 		}
 	} else {
 		resp = open(back)

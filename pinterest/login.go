@@ -3,19 +3,23 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"crypto/subtle"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/oauth2"
 
 	"github.com/go-pinterest/pinterest"
+	"github.com/go-pinterest/pinterest/login"
 )
 
 const (
@@ -26,8 +30,8 @@ const (
 // defaultScopes let one look, and change nothing.
 var defaultScopes = []string{pinterest.ScopeUserAccountsRead, pinterest.ScopeBoardsRead, pinterest.ScopePinsRead}
 
-// A login is one run of the login command.
-type login struct {
+// loginFlags are those of one run of the login command.
+type loginFlags struct {
 	account     string
 	scopes      []string
 	sandbox     bool
@@ -40,7 +44,7 @@ type login struct {
 }
 
 func newLogin() *cobra.Command {
-	var l login
+	var l loginFlags
 	c := &cobra.Command{
 		Use:   "login",
 		Short: "Log in to Pinterest, and keep the token",
@@ -92,7 +96,7 @@ that share a place renew a token once, on however many machines.
 	return c
 }
 
-func (l *login) run(c *cobra.Command) error {
+func (l *loginFlags) run(c *cobra.Command) error {
 	if l.sandbox && !c.Flags().Changed("account") {
 		l.account = sandboxAccount
 	}
@@ -158,7 +162,7 @@ func (l *login) run(c *cobra.Command) error {
 }
 
 // check returns the server to log in to, after a look at all the flags.
-func (l *login) check(w io.Writer) (server, error) {
+func (l *loginFlags) check(w io.Writer) (server, error) {
 	if err := checkAccount(l.account); err != nil {
 		return server{}, err
 	}
@@ -187,7 +191,7 @@ func (l *login) check(w io.Writer) (server, error) {
 
 // mayReplace refuses to replace the token of another server, and finds out
 // whether a new one could be kept before the user is bothered.
-func (l *login) mayReplace(c *cobra.Command, v *accountStore, at server) error {
+func (l *loginFlags) mayReplace(c *cobra.Command, v *accountStore, at server) error {
 	ctx := c.Context()
 	a, err := v.account(ctx, l.account)
 	if err == nil && a.server().TokenURL != at.TokenURL && (a.app != nil || a.issuer() != "") {
@@ -211,74 +215,107 @@ func (l *login) mayReplace(c *cobra.Command, v *accountStore, at server) error {
 }
 
 // authorize has the user approve in the browser, and saves the token.
-func (l *login) authorize(c *cobra.Command, conf *pinterest.Config, save func(context.Context, *oauth2.Token) error) error {
+func (l *loginFlags) authorize(c *cobra.Command, conf *pinterest.Config, save func(context.Context, *oauth2.Token) error) error {
 	ctx, cancel := context.WithTimeoutCause(c.Context(), l.timeout, errNobodyCame)
 	defer cancel()
-	state := rand.Text()
-	page := conf.AuthCodeURL(state)
-	finish := func(code string) error {
-		// A code works once: this is not given up when the time is over.
-		t, err := conf.Exchange(c.Context(), code)
-		if err != nil {
-			return err
-		}
-		return save(c.Context(), t)
-	}
 	w := c.ErrOrStderr()
-
+	var t *oauth2.Token
+	var err error
 	if l.noBrowser {
-		say(w, "open this page in any browser: %s", page)
-		say(w, "paste the address that it ends on, which begins with %s, and press Enter:", l.redirectURL)
-		pasted, err := readLine(ctx, c.InOrStdin(), "paste the address, or pipe it in")
-		if err != nil {
-			return l.left(ctx, err, 0)
-		}
-		code, err := codeOf(pasted, state)
-		if err != nil {
-			return err
-		}
-		return finish(code)
+		t, err = l.paste(ctx, c, conf)
+	} else if err = l.checkRedirectURL(); err == nil {
+		t, err = login.Loopback(ctx, conf, func(page string) error { return l.open(w, page) })
 	}
-
-	callback, err := listenCallback(ctx, l.redirectURL, state, w)
 	if err != nil {
-		return err
+		return l.explained(ctx, err)
 	}
-	defer callback.Close()
+	return save(c.Context(), t)
+}
+
+// open shows the page, or says how the user can.
+func (l *loginFlags) open(w io.Writer, page string) error {
 	if overSSH() {
 		say(w, "this is an SSH session; open this page in a browser on this machine: %s", page)
 		say(w, "hint: a browser on another machine cannot come back here; for that, stop this and run: pinterest login --no-browser")
-	} else {
-		say(w, "opening this page in your browser: %s", page)
-		go func() {
-			if err := openBrowser(page); err != nil {
-				say(w, "no browser could be opened: %v", err)
-				say(w, "hint: open the page above yourself, or stop this and run: pinterest login --no-browser")
-			}
-		}()
+		return nil
 	}
-	code, err := callback.Wait(ctx)
-	if err == nil {
-		err = finish(code)
-	} else if errors.Is(err, ctx.Err()) {
-		return l.left(ctx, err, callback.Refused())
+	say(w, "opening this page in your browser: %s", page)
+	if err := openBrowser(page); err != nil {
+		say(w, "no browser could be opened: %v", err)
+		say(w, "hint: open the page above yourself, or stop this and run: pinterest login --no-browser")
 	}
-	callback.Answer(err)
-	return err
+	return nil
+}
+
+// paste has the user open the page anywhere, and paste the address that it ends on.
+func (l *loginFlags) paste(ctx context.Context, c *cobra.Command, conf *pinterest.Config) (*oauth2.Token, error) {
+	state := rand.Text()
+	w := c.ErrOrStderr()
+	say(w, "open this page in any browser: %s", conf.AuthCodeURL(state))
+	say(w, "paste the address that it ends on, which begins with %s, and press Enter:", l.redirectURL)
+	pasted, err := readLine(ctx, c.InOrStdin(), "paste the address, or pipe it in")
+	if err != nil {
+		return nil, err
+	}
+	code, err := codeOf(pasted, state)
+	if err != nil {
+		return nil, err
+	}
+	return conf.Exchange(c.Context(), code) // not given up when the time is over: a code works once
+}
+
+// codeOf returns the code in the address that a user pasted.
+func codeOf(pasted, state string) (string, error) {
+	_, query, _ := strings.Cut(pasted, "?")
+	query, _, _ = strings.Cut(query, "#")
+	q, err := url.ParseQuery(query)
+	switch {
+	case subtle.ConstantTimeCompare([]byte(q.Get("state")), []byte(state)) == 1:
+	case err != nil || !q.Has("state"):
+		return "", withHint(errors.New("what was pasted is not the address that Pinterest's page ended on"),
+			"run pinterest login --no-browser again, and paste all of the address, with code= and state= in it")
+	default:
+		return "", withHint(errors.New("what was pasted has the state of another login"),
+			"run pinterest login --no-browser again, and use the page that it prints")
+	}
+	switch {
+	case q.Get("error") == "access_denied":
+		return "", login.ErrDenied
+	case q.Get("code") == "":
+		return "", withHint(errors.New("the login ended at Pinterest without a code"), "run pinterest login again to try once more")
+	}
+	return q.Get("code"), nil
+}
+
+func (l *loginFlags) checkRedirectURL() error {
+	u, err := url.Parse(l.redirectURL)
+	switch {
+	case err != nil || u.Scheme == "" || u.Host == "" || u.Fragment != "":
+		return wrongUsage("--redirect-url is not a URL", "write it like "+defaultRedirectURL)
+	case u.Scheme != "http" || !isLoopback(u.Hostname()):
+		return wrongUsage(fmt.Sprintf("--redirect-url %s does not lead to this program, which can only wait on http://localhost", l.redirectURL),
+			"add --no-browser and paste the address yourself, or register "+defaultRedirectURL+" for the app, too")
+	}
+	return nil
 }
 
 var errNobodyCame = errors.New("nobody came back from Pinterest's page")
 
-// left is why a login ended without an answer of the user's.
-func (l *login) left(ctx context.Context, err error, refused int) error {
+// explained says why a login ended without a token, and what to do.
+func (l *loginFlags) explained(ctx context.Context, err error) error {
 	switch {
-	case context.Cause(ctx) == errNobodyCame && refused > 0:
+	case errors.Is(err, login.ErrDenied):
+		return withHint(errors.New("access was denied on Pinterest's page"), "nothing has changed; run pinterest login again to try once more")
+	case errors.Is(err, syscall.EADDRINUSE):
+		return withHint(fmt.Errorf("the port of %s is taken by another program", l.redirectURL),
+			"stop that program (is it another pinterest login?), name another registered URL by --redirect-url, or add --no-browser")
+	case errors.Is(err, login.ErrForeign):
 		return withHint(fmt.Errorf("%w within %v, except with the state of another login", errNobodyCame, l.timeout),
 			"run pinterest login again, and approve on the page that it opens, not on an older one")
-	case context.Cause(ctx) == errNobodyCame:
+	case context.Cause(ctx) == errNobodyCame && (errors.Is(err, errNobodyCame) || errors.Is(err, ctx.Err())):
 		return withHint(fmt.Errorf("%w within %v", errNobodyCame, l.timeout),
 			"if that page showed an error, see to it that "+l.redirectURL+" is registered for the app, letter for letter; --timeout gives more time")
-	case ctx.Err() != nil:
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		return errors.New("the login was stopped; nothing has changed")
 	}
 	return err
