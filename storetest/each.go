@@ -329,7 +329,10 @@ func testEachDuringChanges(t *testing.T, s pinterest.Store) {
 			return nil
 		}))
 		for key, n := range calls {
-			require.Equal(t, 1, n, "how often f was called with %q, which was there from beginning to end", key)
+			require.LessOrEqual(t, n, 1, "how often f was called with %q, which was there from beginning to end", key)
+			if before.IsZero() { // else a store may pass over a key that is just being updated
+				require.Equal(t, 1, n, "how often f was called with %q, which was there from beginning to end", key)
+			}
 		}
 		if before.IsZero() {
 			before = time.Now()
