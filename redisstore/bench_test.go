@@ -2,10 +2,13 @@ package redisstore_test
 
 import (
 	"context"
+	"fmt"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-pinterest/pinterest/redisstore"
@@ -55,4 +58,30 @@ func BenchmarkUpdate(b *testing.B) {
 	b.ReportMetric(float64(updates.Microseconds())/float64(b.N), "µs/update")
 	b.ReportMetric(float64(bares.Microseconds())/float64(b.N), "µs/bare")
 	b.ReportMetric(float64(updates)/float64(bares), "update/bare")
+}
+
+// BenchmarkEach measures a sweep over keys none of which is due.
+func BenchmarkEach(b *testing.B) {
+	for _, many := range []int{1000, 100_000} {
+		b.Run(fmt.Sprint(many), func(b *testing.B) {
+			s := &redisstore.Store{Client: dial(b), Prefix: newPrefix(b)}
+			const writers = 8
+			var wg sync.WaitGroup
+			for w := range writers {
+				wg.Go(func() {
+					for i := w; i < many; i += writers {
+						assert.NoError(b, s.Update(b.Context(), fmt.Sprint("account ", i), func(context.Context, []byte) ([]byte, time.Time, error) {
+							return make([]byte, 2000), time.Now().Add(time.Hour), nil
+						}))
+					}
+				})
+			}
+			wg.Wait()
+			for b.Loop() {
+				require.NoError(b, s.Each(b.Context(), time.Now(), func(key string, _ []byte) error {
+					return fmt.Errorf("%s is due", key)
+				}))
+			}
+		})
+	}
 }

@@ -60,7 +60,7 @@ func (l *lease) renew(ctx context.Context, lost context.CancelCauseFunc) {
 		asked := time.Now()
 		attempt, cancel := context.WithDeadline(ctx, l.until)
 		renewed, err := answer(attempt, func() (int, error) {
-			return renewScript.Run(attempt, l.store.Client, l.names, l.id, whole.Milliseconds()).Int()
+			return l.store.Client.Eval(attempt, renewScript, l.names, l.id, whole.Milliseconds()).Int()
 		}, nil)
 		cancel()
 		switch {
@@ -91,7 +91,7 @@ func (l *lease) save(ctx context.Context, value []byte, due time.Time) error {
 	var failed error
 	for {
 		saved, err := answer(ctx, func() (int, error) {
-			return saveScript.Run(ctx, l.store.Client, l.names, l.id, l.key, value, l.by, milliseconds(due)).Int()
+			return l.store.Client.Eval(ctx, saveScript, l.names, l.id, l.by, l.key, value, milliseconds(due)).Int()
 		}, nil)
 		if err == nil && saved == 1 {
 			return nil

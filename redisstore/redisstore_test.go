@@ -84,7 +84,11 @@ func receive[T any](t testing.TB, c <-chan T, what string) T {
 }
 
 func returning(value string) func(context.Context, []byte) ([]byte, time.Time, error) {
-	return func(context.Context, []byte) ([]byte, time.Time, error) { return []byte(value), time.Time{}, nil }
+	return returningDue(value, time.Time{})
+}
+
+func returningDue(value string, due time.Time) func(context.Context, []byte) ([]byte, time.Time, error) {
+	return func(context.Context, []byte) ([]byte, time.Time, error) { return []byte(value), due, nil }
 }
 
 func keep(t testing.TB, s pinterest.Store, key, value string) {

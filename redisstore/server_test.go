@@ -74,29 +74,31 @@ func (s *server) kill() {
 	}
 }
 
-// startCluster returns a client for a Redis Cluster of two nodes.
-func startCluster(t *testing.T) *redis.ClusterClient {
+// startCluster returns a client for a Redis Cluster of three nodes, whose user may
+// do what the package's comment says, and the nodes' own clients, who may all.
+func startCluster(t *testing.T) (*redis.ClusterClient, []*redis.Client) {
 	t.Helper()
 	ctx := patient(t)
+	user := append([]string{"--user", "app", "on", ">secret", "resetchannels", "~pinterest:*", "-@all", "+info", "+cluster|slots", "+command"}, documentedCommands(t)...)
 	var nodes []*redis.Client
-	var addrs, buses []string
-	for _, slots := range [][2]int{{0, 8191}, {8192, 16383}} {
+	var addrs []string
+	for _, slots := range [][2]int{{0, 5460}, {5461, 10922}, {10923, 16383}} {
 		bus := freePort(t)
-		s := startServer(t, "--cluster-enabled", "yes", "--cluster-port", bus)
+		s := startServer(t, append(user, "--cluster-enabled", "yes", "--cluster-port", bus)...)
 		node := newClient(t, &redis.Options{Addr: s.addr})
 		require.NoError(t, node.ClusterAddSlotsRange(ctx, slots[0], slots[1]).Err())
-		nodes, addrs, buses = append(nodes, node), append(addrs, s.addr), append(buses, bus)
+		nodes, addrs = append(nodes, node), append(addrs, s.addr)
+		host, port, err := net.SplitHostPort(s.addr)
+		require.NoError(t, err)
+		require.NoError(t, nodes[0].Do(ctx, "cluster", "meet", host, port, bus).Err())
 	}
-	host, port, err := net.SplitHostPort(addrs[1])
-	require.NoError(t, err)
-	require.NoError(t, nodes[0].Do(ctx, "cluster", "meet", host, port, buses[1]).Err())
 	for _, node := range nodes {
 		require.Eventually(t, func() bool {
 			info, err := node.ClusterInfo(ctx).Result()
-			return err == nil && strings.Contains(info, "cluster_state:ok") && strings.Contains(info, "cluster_size:2")
+			return err == nil && strings.Contains(info, "cluster_state:ok") && strings.Contains(info, "cluster_size:3")
 		}, 30*time.Second, 20*time.Millisecond, "the nodes do not meet")
 	}
-	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs})
+	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs, Username: "app", Password: "secret"})
 	t.Cleanup(func() { _ = client.Close() })
-	return client
+	return client, nodes
 }

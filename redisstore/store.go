@@ -7,7 +7,7 @@ import (
 	"hash/crc32"
 	"io/fs"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -31,17 +31,18 @@ type Store struct {
 
 	// Lease is how long a process that dies inside Update keeps the others out.
 	// It is renewed while Update runs, so f may take longer; but a process that
-	// cannot reach Redis for that long loses its turn. Zero: 15 seconds; less
-	// than a tenth of a second is an error.
+	// cannot reach Redis for that long, or two thirds of it if it is unlucky, loses
+	// its turn. So it should be twice as long as f may wait for Pinterest's
+	// answer. Zero: a minute; less than a tenth of a second is an error.
 	Lease time.Duration
 
-	mu    sync.Mutex // guards turns and every turn's users
-	turns map[string]*turn
+	turns  turns
+	spared atomic.Bool // Redis evicts nothing, or does not tell
 }
 
 const (
 	defaultPrefix = "pinterest:"
-	defaultLease  = 15 * time.Second
+	defaultLease  = time.Minute
 	shortestLease = time.Second / 10
 )
 
@@ -51,7 +52,7 @@ func (s *Store) Load(ctx context.Context, key string) ([]byte, error) {
 		return nil, err
 	}
 	value, err := answer(ctx, func() (string, error) {
-		return loadScript.Run(ctx, s.Client, s.names(key)).Text()
+		return s.Client.Eval(ctx, loadScript, s.names(key)).Text()
 	}, nil)
 	switch {
 	case errors.Is(err, redis.Nil):
@@ -63,27 +64,35 @@ func (s *Store) Load(ctx context.Context, key string) ([]byte, error) {
 }
 
 // buckets is how many parts a store has. What must change together has to be in
-// one slot of a Redis Cluster: a record and the sorted set of keys that lists
-// it. One set would put the whole store on one node; a set per bucket spreads it.
-// The number cannot change without losing sight of what was kept.
+// one slot of a Redis Cluster: a record and the sets that list it. One bucket
+// would put the whole store on one node; many spread it. The number cannot
+// change without losing sight of what was kept.
 const buckets = 64
 
-func (s *Store) bucket(b uint32) string {
+// A bucket is what the names of all that is in it begin with.
+type bucket string
+
+func (s *Store) bucket(b uint32) bucket {
 	prefix := s.Prefix
 	if prefix == "" {
 		prefix = defaultPrefix
 	}
-	return fmt.Sprintf("%s{%02x}:", prefix, b)
+	return bucket(fmt.Sprintf("%s{%02x}:", prefix, b))
 }
 
-// index names the sorted set of the keys in a bucket.
-func (s *Store) index(b int) string { return s.bucket(uint32(b)) + "keys" }
+func (b bucket) lease(key string) string  { return string(b) + "lease:" + key }
+func (b bucket) record(key string) string { return string(b) + "record:" + key }
 
-// names returns what the scripts know as KEYS: the lease on key, the place of
-// the one who is next in line for it, its record, and the index that lists it.
+// keys names the sorted set of all keys, in their own order.
+func (b bucket) keys() string { return string(b) + "keys" }
+
+// due names the sorted set of the keys that are due at some time, by that time.
+func (b bucket) due() string { return string(b) + "due" }
+
+// names returns what the scripts know as KEYS.
 func (s *Store) names(key string) []string {
-	bucket := s.bucket(crc32.ChecksumIEEE([]byte(key)) % buckets)
-	return []string{bucket + "lease:" + key, bucket + "next:" + key, bucket + "record:" + key, bucket + "keys"}
+	b := s.bucket(crc32.ChecksumIEEE([]byte(key)) % buckets)
+	return []string{b.lease(key), b.record(key), b.keys(), b.due()}
 }
 
 func (s *Store) lease() time.Duration {

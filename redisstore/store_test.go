@@ -38,13 +38,21 @@ func TestStoreOnRedis(t *testing.T) {
 }
 
 func TestStoreOnCluster(t *testing.T) {
-	client := startCluster(t)
+	client, nodes := startCluster(t)
 	storetest.TestStore(t, func(t *testing.T) pinterest.Store {
-		require.NoError(t, client.ForEachMaster(t.Context(), func(ctx context.Context, node *redis.Client) error {
-			return node.FlushAll(ctx).Err()
-		}))
+		for _, node := range nodes {
+			require.NoError(t, node.FlushAll(t.Context()).Err())
+		}
 		return &redisstore.Store{Client: client}
 	})
+	for _, node := range nodes {
+		log, err := node.ACLLog(t.Context(), 10).Result()
+		require.NoError(t, err)
+		require.Empty(t, log, "what Redis refused")
+		info, err := node.Info(t.Context(), "commandstats").Result()
+		require.NoError(t, err)
+		require.Contains(t, info, "cmdstat_hset:", "every node has its part")
+	}
 }
 
 // The layout is a promise to those who have tokens in it.
@@ -54,9 +62,15 @@ func TestRecordsKeepTheirNames(t *testing.T) {
 	keep(t, s, "alice", "value")
 	require.Equal(t, []string{"pinterest:{07}:keys", "pinterest:{07}:record:alice"}, mini.Keys())
 	require.Equal(t, "value", mini.HGet("pinterest:{07}:record:alice", "value"))
-	require.Empty(t, mini.HGet("pinterest:{07}:record:alice", "due"), "never")
 	require.Zero(t, mini.TTL("pinterest:{07}:record:alice"))
 	require.Zero(t, mini.TTL("pinterest:{07}:keys"))
+
+	require.NoError(t, s.Update(t.Context(), "alice", returningDue("value", time.UnixMilli(1).Add(1))))
+	require.Equal(t, []string{"pinterest:{07}:due", "pinterest:{07}:keys", "pinterest:{07}:record:alice"}, mini.Keys())
+	dues, err := mini.SortedSet("pinterest:{07}:due")
+	require.NoError(t, err)
+	require.Equal(t, map[string]float64{"alice": 1}, dues)
+	require.Zero(t, mini.TTL("pinterest:{07}:due"))
 	require.NoError(t, s.Delete(t.Context(), "alice"))
 	require.Empty(t, mini.Keys(), "nothing is left behind")
 }
@@ -80,40 +94,83 @@ func TestPrefixesKeepStoresApart(t *testing.T) {
 	}
 }
 
+// In one bucket there are more than are read at a time; of those as many are due
+// as can be noted at once, or one more.
 func TestEachOfManyPages(t *testing.T) {
+	const page, many = 1000, 2500
+	for _, dues := range []int{page, page + 1} {
+		_, client := newMini(t)
+		s := &redisstore.Store{Client: client}
+		pipe := client.Pipeline()
+		for i := range many {
+			key := fmt.Sprint("key ", i)
+			pipe.ZAdd(t.Context(), "pinterest:{07}:keys", redis.Z{Member: key})
+			pipe.ZAdd(t.Context(), "pinterest:{07}:due", redis.Z{Score: float64(2 + i/dues), Member: key})
+			pipe.HSet(t.Context(), "pinterest:{07}:record:"+key, "value", key)
+		}
+		_, err := pipe.Exec(t.Context())
+		require.NoError(t, err)
+		for want, before := range map[int]time.Time{many: {}, dues: time.UnixMilli(3), 0: time.UnixMilli(2)} {
+			keys := due(t, s, before)
+			require.Len(t, keys, want)
+			slices.Sort(keys)
+			require.Len(t, slices.Compact(keys), want, "a key was seen twice")
+		}
+	}
+}
+
+// It would go on for ever if what f moves ahead were met again.
+func TestAKeyThatStaysDueIsSeenOnce(t *testing.T) {
 	_, client := newMini(t)
 	s := &redisstore.Store{Client: client}
-	// Full pages and a page and a bit, in one bucket or other.
-	const many = 64 * 200
-	pipe := client.Pipeline()
-	add := func(bucket int, key string, due int64) {
-		name := fmt.Sprintf("pinterest:{%02x}:", bucket)
-		pipe.ZAdd(t.Context(), name+"keys", redis.Z{Member: key})
-		pipe.HSet(t.Context(), name+"record:"+key, "value", key, "due", due)
-	}
+	const many = 300
+	now := time.Now()
 	for i := range many {
-		add(i%64, fmt.Sprint("key ", i), int64(i%2+1))
+		require.NoError(t, s.Update(t.Context(), fmt.Sprint(i), returningDue("", now)))
 	}
-	for i := range 128 {
-		pipe.ZRem(t.Context(), "pinterest:{00}:keys", fmt.Sprint("key ", i*64))
-	}
-	for i := range 128 + 56 {
-		add(0, fmt.Sprint("more ", i), 2)
-	}
-	_, err := pipe.Exec(t.Context())
-	require.NoError(t, err)
-
-	for want, before := range map[int]time.Time{many + 56: {}, many/2 - 128: time.UnixMilli(2)} {
-		var keys []string
-		require.NoError(t, s.Each(t.Context(), before, func(key string, value []byte) error {
-			require.Equal(t, key, string(value))
-			keys = append(keys, key)
-			return nil
+	for _, before := range []time.Time{{}, now.Add(time.Hour)} {
+		n := 0
+		require.NoError(t, s.Each(t.Context(), before, func(key string, _ []byte) error {
+			n++
+			return s.Update(t.Context(), key, returningDue("", now.Add(time.Minute)))
 		}))
-		require.Len(t, keys, want)
-		slices.Sort(keys)
-		require.Len(t, slices.Compact(keys), want, "a key was seen twice")
+		require.Equal(t, many, n)
 	}
+}
+
+func TestWhatIsBeingUpdatedIsNotDue(t *testing.T) {
+	_, client := newMini(t)
+	s, other := &redisstore.Store{Client: client}, &redisstore.Store{Client: client}
+	past, future := time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	const many = 100
+	for i := range many {
+		require.NoError(t, s.Update(t.Context(), fmt.Sprint(i), returningDue("", past)))
+	}
+	require.ErrorIs(t, s.Update(t.Context(), "0", func(context.Context, []byte) ([]byte, time.Time, error) {
+		require.NotContains(t, due(t, other, time.Now()), "0")
+		require.Contains(t, due(t, other, time.Time{}), "0")
+		return nil, time.Time{}, errRefused
+	}), errRefused)
+	require.Contains(t, due(t, other, time.Now()), "0", "it is due again")
+
+	// Two sweeps, one of which begins while the other is inside a key of its own:
+	// each key is met by one of them.
+	var keys []string
+	require.NoError(t, s.Each(t.Context(), time.Now(), func(key string, _ []byte) error {
+		keys = append(keys, key)
+		return s.Update(t.Context(), key, func(context.Context, []byte) ([]byte, time.Time, error) {
+			if len(keys) == many/3 {
+				assert.NoError(t, other.Each(t.Context(), time.Now(), func(key string, _ []byte) error {
+					keys = append(keys, key)
+					return other.Update(t.Context(), key, returningDue("", future))
+				}))
+			}
+			return nil, future, nil
+		})
+	}))
+	require.Len(t, keys, many)
+	slices.Sort(keys)
+	require.Len(t, slices.Compact(keys), many, "a key was met twice")
 }
 
 func TestBadSettingsAreRefused(t *testing.T) {
@@ -164,9 +221,7 @@ func TestOnlyWhatIsDueIsSeen(t *testing.T) {
 	s := &redisstore.Store{Client: client}
 	now := time.Now()
 	for key, due := range map[string]time.Time{"never": {}, "past": now.Add(-time.Minute), "future": now.Add(time.Minute)} {
-		require.NoError(t, s.Update(t.Context(), key, func(context.Context, []byte) ([]byte, time.Time, error) {
-			return []byte(key), due, nil
-		}))
+		require.NoError(t, s.Update(t.Context(), key, returningDue(key, due)))
 	}
 	require.ElementsMatch(t, []string{"past"}, due(t, s, now))
 	require.ElementsMatch(t, []string{"future", "past"}, due(t, s, now.Add(time.Hour)))

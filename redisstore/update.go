@@ -24,7 +24,10 @@ func (s *Store) Update(ctx context.Context, key string, f func(ctx context.Conte
 	if err := s.ready(ctx, key); err != nil {
 		return err
 	}
-	give, err := s.takeTurn(ctx, key)
+	if err := s.refuseEviction(ctx); err != nil {
+		return failure(fmt.Sprintf("update %q", key), err)
+	}
+	give, err := s.turns.take(ctx, key)
 	if err != nil {
 		return failure(fmt.Sprintf("update %q", key), err)
 	}
@@ -66,7 +69,7 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	if err := s.ready(ctx, key); err != nil {
 		return err
 	}
-	give, err := s.takeTurn(ctx, key)
+	give, err := s.turns.take(ctx, key)
 	if err != nil {
 		return failure(fmt.Sprintf("delete %q", key), err)
 	}

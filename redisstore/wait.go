@@ -4,8 +4,6 @@ import (
 	"context"
 	"math/rand/v2"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 )
 
 const (
@@ -14,43 +12,39 @@ const (
 	shortestPause = 2 * time.Millisecond
 	longestPause  = 50 * time.Millisecond
 
-	// place is how long a waiter who asks no more stays next in line. It must be
-	// a good deal longer than longestPause.
-	place = time.Second / 2
-
 	// farewell bounds the attempt to let go of what would lapse anyway.
 	farewell = time.Second
 )
 
-// await runs script, one that begins with turnScript, until it is id's turn. It
-// returns what the script answered, and when it was asked.
-func (s *Store) await(ctx context.Context, script *redis.Script, names []string, id string, args ...any) (reply any, asked time.Time, err error) {
-	args = append([]any{id, place.Milliseconds()}, args...)
+// await runs script, one that returns 0 while another has the lease, until it
+// does not. It returns what the script answered, and when it was asked.
+func (s *Store) await(ctx context.Context, script string, names []string, id string, args ...any) (reply any, asked time.Time, err error) {
+	args = append([]any{id}, args...)
 	letGo := func() { s.letGo(ctx, names, id) }
 	for began := time.Now(); ; {
 		asked = time.Now()
 		reply, err = answer(ctx, func() (any, error) {
-			return script.Run(ctx, s.Client, names, args...).Result()
+			return s.Client.Eval(ctx, script, names, args...).Result()
 		}, letGo)
-		if err == nil && reply != int64(0) {
+		switch {
+		case err != nil:
+			go letGo() // Redis may have given us what we do not know of
+			return nil, asked, err
+		case reply != int64(0):
 			return reply, asked, nil
 		}
-		if err == nil {
-			err = pause(ctx, time.Since(began)/10)
-		}
-		if err != nil {
-			go letGo() // Redis may have given us what we do not know of
+		if err := pause(ctx, time.Since(began)/10); err != nil {
 			return nil, asked, err
 		}
 	}
 }
 
-// letGo gives up what id holds, even if ctx is over.
+// letGo gives up the lease if id holds it, even if ctx is over.
 func (s *Store) letGo(ctx context.Context, names []string, id string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
 	defer cancel()
 	_, _ = answer(ctx, func() (any, error) {
-		return letGoScript.Run(ctx, s.Client, names, id).Result()
+		return s.Client.Eval(ctx, letGoScript, names, id).Result()
 	}, nil)
 }
 
