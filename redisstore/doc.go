@@ -39,9 +39,9 @@
 // A process can lose its lease and not know it: it was stopped, or cut off from
 // Redis. So it is Redis that decides, in the same step that writes: if another
 // has been in meanwhile, nothing is written and Update returns [ErrLeaseLost].
-// That another talks to Pinterest at the same time no lease can rule out; one of
-// a minute outlasts a token request, which may take half of that, and a Redis
-// that is away meanwhile.
+// That two talk to Pinterest at the same time no lease can rule out. But a lease of
+// a minute outlasts a token request, which may take half of that: a Redis that is
+// away meanwhile lets nobody in.
 //
 // # What Redis cannot promise
 //

@@ -2,7 +2,6 @@ package redisstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -92,9 +91,6 @@ func (s *Store) show(ctx context.Context, bucket bucket, keys []string, limit st
 		values, err := answer(ctx, func() ([]any, error) {
 			return s.Client.Eval(ctx, recordsScript, names, args...).Slice()
 		}, nil)
-		if err == nil && len(values) == 0 {
-			err = errors.New("an answer of an unknown form: no values")
-		}
 		if err != nil {
 			return failure("list the keys", err)
 		}

@@ -97,7 +97,7 @@ func TestPrefixesKeepStoresApart(t *testing.T) {
 // In one bucket there are more than are read at a time; of those as many are due
 // as can be noted at once, or one more.
 func TestEachOfManyPages(t *testing.T) {
-	const page, many = 1000, 2500
+	const page, many = 1000, 1100
 	for _, dues := range []int{page, page + 1} {
 		_, client := newMini(t)
 		s := &redisstore.Store{Client: client}
@@ -123,7 +123,7 @@ func TestEachOfManyPages(t *testing.T) {
 func TestAKeyThatStaysDueIsSeenOnce(t *testing.T) {
 	_, client := newMini(t)
 	s := &redisstore.Store{Client: client}
-	const many = 300
+	const many = 100
 	now := time.Now()
 	for i := range many {
 		require.NoError(t, s.Update(t.Context(), fmt.Sprint(i), returningDue("", now)))
@@ -142,7 +142,7 @@ func TestWhatIsBeingUpdatedIsNotDue(t *testing.T) {
 	_, client := newMini(t)
 	s, other := &redisstore.Store{Client: client}, &redisstore.Store{Client: client}
 	past, future := time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
-	const many = 100
+	const many = 60
 	for i := range many {
 		require.NoError(t, s.Update(t.Context(), fmt.Sprint(i), returningDue("", past)))
 	}
