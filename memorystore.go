@@ -16,29 +16,18 @@ import (
 // and loses it when the process ends. It serves tests, and programs that can
 // ask their users to log in again.
 func NewMemoryStore() Store {
-	return &memoryStore{
-		values: make(map[string]dueValue),
-		turns:  make(map[string]*turn),
-	}
+	return &memoryStore{values: make(map[string]dueValue)}
 }
 
 type memoryStore struct {
-	mu     sync.Mutex // guards values, turns and every turn's users
+	turns  turns
+	mu     sync.Mutex // guards values
 	values map[string]dueValue
-	turns  map[string]*turn // of the keys that somebody has or waits for
 }
 
 type dueValue struct {
 	value []byte
 	due   time.Time // zero: never
-}
-
-// A turn is had by sending to slot and given up by receiving. It is a channel
-// because f may wait for the network, and those behind it must be able to leave
-// by their own contexts.
-type turn struct {
-	slot  chan struct{}
-	users int // who have it or wait for it
 }
 
 // Format implements [fmt.Formatter]: it shows no value, whatever the verb.
@@ -61,10 +50,11 @@ func (s *memoryStore) Update(ctx context.Context, key string, f func(ctx context
 	if err := ready(ctx, key); err != nil {
 		return err
 	}
-	if err := s.take(ctx, key); err != nil {
+	give, err := s.turns.take(ctx, key)
+	if err != nil {
 		return err
 	}
-	defer s.give(key)
+	defer give()
 
 	s.mu.Lock()
 	old := bytes.Clone(s.values[key].value)
@@ -83,10 +73,11 @@ func (s *memoryStore) Delete(ctx context.Context, key string) error {
 	if err := ready(ctx, key); err != nil {
 		return err
 	}
-	if err := s.take(ctx, key); err != nil {
+	give, err := s.turns.take(ctx, key)
+	if err != nil {
 		return err
 	}
-	defer s.give(key)
+	defer give()
 
 	s.mu.Lock()
 	delete(s.values, key)
@@ -114,44 +105,6 @@ func (s *memoryStore) Each(ctx context.Context, before time.Time, f func(key str
 		}
 	}
 	return ctx.Err()
-}
-
-// take waits for key's turn.
-func (s *memoryStore) take(ctx context.Context, key string) error {
-	s.mu.Lock()
-	t := s.turns[key]
-	if t == nil {
-		t = &turn{slot: make(chan struct{}, 1)}
-		s.turns[key] = t
-	}
-	t.users++
-	s.mu.Unlock()
-
-	select {
-	case t.slot <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		s.leave(key, t)
-		return ctx.Err()
-	}
-}
-
-// give lets the next one have key's turn.
-func (s *memoryStore) give(key string) {
-	s.mu.Lock()
-	t := s.turns[key]
-	s.mu.Unlock()
-	<-t.slot
-	s.leave(key, t)
-}
-
-func (s *memoryStore) leave(key string, t *turn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	t.users--
-	if t.users == 0 {
-		delete(s.turns, key)
-	}
 }
 
 func ready(ctx context.Context, key string) error {

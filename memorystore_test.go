@@ -42,7 +42,7 @@ func TestMemoryStoreKeepsNoLockNobodyWants(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	require.ErrorIs(t, s.Update(ctx, "key", func(context.Context, []byte) ([]byte, time.Time, error) {
 		require.NoError(t, s.Update(ctx, "other", func(context.Context, []byte) ([]byte, time.Time, error) { return nil, time.Time{}, nil }))
-		assert.Len(t, s.turns, 1)
+		assert.Len(t, s.turns.taken, 1)
 		cancel()
 		require.ErrorIs(t, s.Delete(ctx, "key"), context.Canceled)
 		return nil, time.Time{}, refused
@@ -51,6 +51,34 @@ func TestMemoryStoreKeepsNoLockNobodyWants(t *testing.T) {
 		_ = s.Update(t.Context(), "key", func(context.Context, []byte) ([]byte, time.Time, error) { panic("f panics") })
 	})
 	require.NoError(t, s.Delete(t.Context(), "other"))
-	require.Empty(t, s.turns)
+	require.Empty(t, s.turns.taken)
 	require.Empty(t, s.values)
+}
+
+func TestMemoryStoreKnowsToTheNanosecondWhatIsDue(t *testing.T) {
+	s := NewMemoryStore()
+	due := time.Date(2030, time.January, 2, 3, 4, 5, 678, time.UTC)
+	for key, due := range map[string]time.Time{"due": due, "never": {}, "first": time.Time{}.Add(1)} {
+		require.NoError(t, s.Update(t.Context(), key, func(context.Context, []byte) ([]byte, time.Time, error) { return nil, due, nil }))
+	}
+	for _, c := range []struct {
+		before time.Time
+		want   []string
+	}{
+		{time.Time{}.Add(1), nil},
+		{time.Time{}.Add(2), []string{"first"}},
+		{due.Add(-1), []string{"first"}},
+		{due, []string{"first"}},
+		{due.Add(1), []string{"first", "due"}},
+		{due.Add(1).In(time.FixedZone("", 3600)), []string{"first", "due"}},
+		{due.AddDate(9000, 0, 0), []string{"first", "due"}},
+		{time.Time{}, []string{"first", "due", "never"}},
+	} {
+		var keys []string
+		require.NoError(t, s.Each(t.Context(), c.before, func(key string, _ []byte) error {
+			keys = append(keys, key)
+			return nil
+		}))
+		assert.ElementsMatch(t, c.want, keys, "before %v", c.before)
+	}
 }

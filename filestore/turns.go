@@ -5,52 +5,38 @@ import (
 	"sync"
 )
 
-// turns lets the goroutines of one Store have a name one after another. The
-// file's lock alone would do, but it is asked for again and again, and that is
-// left to one goroutine a process.
-//
-// The zero value is ready to use.
+// turns lets one goroutine of this process at a time have a key. Those who wait
+// can leave by their contexts. The zero value is ready to use.
 type turns struct {
-	mu     sync.Mutex // guards byName and every turn's users
-	byName map[string]*turn
+	mu    sync.Mutex               // guards taken
+	taken map[string]chan struct{} // closed when its holder is done
 }
 
-type turn struct {
-	slot  chan struct{} // sent to by who has the turn, received from by who gives it up
-	users int           // who have it or wait for it
-}
-
-// take waits for the turn and returns what gives it up.
-func (ts *turns) take(ctx context.Context, name string) (give func(), err error) {
-	ts.mu.Lock()
-	t := ts.byName[name]
-	if t == nil {
-		if ts.byName == nil {
-			ts.byName = make(map[string]*turn)
+// take waits until nobody has key, and returns what gives it up.
+func (t *turns) take(ctx context.Context, key string) (give func(), err error) {
+	for ctx.Err() == nil {
+		t.mu.Lock()
+		done, taken := t.taken[key]
+		if !taken {
+			if t.taken == nil {
+				t.taken = make(map[string]chan struct{})
+			}
+			done = make(chan struct{})
+			t.taken[key] = done
 		}
-		t = &turn{slot: make(chan struct{}, 1)}
-		ts.byName[name] = t
+		t.mu.Unlock()
+		if !taken {
+			return func() {
+				t.mu.Lock()
+				delete(t.taken, key)
+				t.mu.Unlock()
+				close(done)
+			}, nil
+		}
+		select {
+		case <-done:
+		case <-ctx.Done():
+		}
 	}
-	t.users++
-	ts.mu.Unlock()
-
-	select {
-	case t.slot <- struct{}{}:
-		return func() {
-			<-t.slot
-			ts.leave(name, t)
-		}, nil
-	case <-ctx.Done():
-		ts.leave(name, t)
-		return nil, ctx.Err()
-	}
-}
-
-func (ts *turns) leave(name string, t *turn) {
-	ts.mu.Lock()
-	defer ts.mu.Unlock()
-	t.users--
-	if t.users == 0 {
-		delete(ts.byName, name)
-	}
+	return nil, ctx.Err()
 }
