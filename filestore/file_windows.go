@@ -11,8 +11,8 @@ import (
 
 const noFollow = 0
 
-// checkPrivate has nothing to go by: permission bits say nothing here.
-func checkPrivate(string, fs.FileInfo) error { return nil }
+// makePrivate has nothing to go by: permission bits say nothing here.
+func makePrivate(string, fs.FileInfo) error { return nil }
 
 // openFile opens path so that it can be replaced meanwhile, which os.Open does
 // not allow.

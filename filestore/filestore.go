@@ -95,7 +95,7 @@ func New(dir string) (*Store, error) {
 	case !info.IsDir():
 		return nil, fmt.Errorf("pinterest: filestore: %s is not a directory", dir)
 	}
-	if err := checkPrivate(dir, info); err != nil {
+	if err := makePrivate(dir, info); err != nil {
 		return nil, fmt.Errorf("pinterest: filestore: %w", err)
 	}
 	s := &Store{dir: dir}
@@ -123,11 +123,16 @@ func (s *Store) Load(ctx context.Context, key string) ([]byte, error) {
 // value that f returns; due is not kept, see [Store.Each]. While f runs no other
 // Update of key runs, in any process that uses the directory. If f fails nothing
 // changes and Update returns f's error.
+//
+// That there is room and leave to write is found out before f runs. What cannot
+// be saved all the same is tried again for half a minute, with key locked and
+// whatever becomes of ctx.
 func (s *Store) Update(ctx context.Context, key string, f func(ctx context.Context, old []byte) (value []byte, due time.Time, err error)) error {
 	if err := ready(ctx, key); err != nil {
 		return err
 	}
-	unlock, err := s.lock(ctx, fileName(key))
+	name := fileName(key)
+	unlock, err := s.lock(ctx, name)
 	if err != nil {
 		return s.failed("update", key, err)
 	}
@@ -136,12 +141,20 @@ func (s *Store) Update(ctx context.Context, key string, f func(ctx context.Conte
 	if err != nil {
 		return s.failed("update", key, err)
 	}
+	r, err := reserve(filepath.Join(s.dir, name), filepath.Join(s.dir, tempPrefix+name), len(old))
+	if err != nil {
+		return s.failed("update", key, fmt.Errorf("nothing was begun, for there is no room or leave to write: %w", err))
+	}
+	defer r.discard()
 	value, _, err := f(ctx, old)
 	if err != nil {
 		return err
 	}
-	if err := s.write(key, value); err != nil {
-		return s.failed("update", key, err)
+	if strings.HasPrefix(name, hashPrefix) {
+		value = joinHashed(key, value)
+	}
+	if err := r.save(value); err != nil {
+		return s.failed("update", key, fmt.Errorf("the new value could not be saved, though it was tried for half a minute: %w", err))
 	}
 	return nil
 }
@@ -250,16 +263,6 @@ func (s *Store) readName(name string) (key string, value []byte, err error) {
 		return "", nil, fmt.Errorf("%s is damaged: its first line is not the key that it is named after", path)
 	}
 	return key, value, nil
-}
-
-// write replaces what is kept under key. Its lock is held, so that nobody else
-// uses the temporary file.
-func (s *Store) write(key string, value []byte) error {
-	name := fileName(key)
-	if strings.HasPrefix(name, hashPrefix) {
-		value = joinHashed(key, value)
-	}
-	return replaceFile(filepath.Join(s.dir, name), filepath.Join(s.dir, tempPrefix+name), value)
 }
 
 // remove forgets key. It syncs even if there was nothing to remove: one who did

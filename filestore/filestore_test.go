@@ -146,7 +146,6 @@ func TestNewLeavesTheLivingTheirTemporaryFiles(t *testing.T) {
 	s := open(t, dir)
 	temp := filepath.Join(dir, "tmp.key-alice")
 	require.NoError(t, s.Update(t.Context(), "alice", func(context.Context, []byte) ([]byte, time.Time, error) {
-		assert.NoError(t, os.WriteFile(temp, []byte("being written"), 0o600))
 		open(t, dir)
 		assert.FileExists(t, temp)
 		return []byte("value"), time.Time{}, nil

@@ -20,6 +20,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -77,7 +78,7 @@ func TestNewRefusesADirectoryOfAnotherUser(t *testing.T) {
 	require.NoError(t, os.Mkdir(dir, 0o700))
 	require.NoError(t, os.Chown(dir, nobody, nobody))
 	_, err := filestore.New(dir)
-	require.EqualError(t, err, fmt.Sprintf("pinterest: filestore: %s belongs to user %d, and this process runs as user 0: run it as that user, or give it another directory", dir, nobody))
+	require.EqualError(t, err, fmt.Sprintf("pinterest: filestore: %s belongs to user %d, and this process runs as user 0: name a directory inside it, which will be made for that user alone, or run as the other", dir, nobody))
 }
 
 func TestSymbolicLinksAreNotFollowed(t *testing.T) {
@@ -140,16 +141,11 @@ func TestAReadOnlyDirectoryCanBeReadAndLosesNothing(t *testing.T) {
 	again := open(t, dir)
 	require.Equal(t, "value", kept(t, again, "alice"))
 	require.Equal(t, []string{"alice"}, keys(t, again))
-	ran := false
 	for _, key := range []string{"alice", "bob"} { // alice's lock file is there already
-		err := again.Update(t.Context(), key, func(context.Context, []byte) ([]byte, time.Time, error) {
-			ran = true
-			return []byte("other"), time.Time{}, nil
-		})
+		err := again.Update(t.Context(), key, mustNotRun(t))
 		require.ErrorIs(t, err, fs.ErrPermission)
 		require.ErrorContains(t, err, dir)
 	}
-	require.True(t, ran)
 	require.ErrorIs(t, again.Delete(t.Context(), "alice"), fs.ErrPermission)
 	require.Equal(t, "value", kept(t, s, "alice"))
 
@@ -158,41 +154,205 @@ func TestAReadOnlyDirectoryCanBeReadAndLosesNothing(t *testing.T) {
 	require.ErrorContains(t, err, filepath.Join(dir, "below"))
 }
 
-func TestAFullDiskLosesNothing(t *testing.T) {
+func TestNewKeepsItsDirectoryToItselfInAVolumeOfAGroup(t *testing.T) {
+	if !ordinaryUser(t) {
+		return
+	}
+	umask := syscall.Umask(0) // the most generous
+	defer syscall.Umask(umask)
+	volume := t.TempDir() // made ready as for a pod with an fsGroup
+	require.NoError(t, os.Chmod(volume, fs.ModeSetgid|0o770))
+	dir := filepath.Join(volume, "pinterest", "tokens")
+	private := func() {
+		t.Helper()
+		for _, dir := range []string{dir, filepath.Dir(dir)} {
+			info, err := os.Stat(dir)
+			require.NoError(t, err)
+			require.Equal(t, fs.FileMode(0o700), info.Mode().Perm(), dir)
+		}
+	}
+	keep(t, open(t, dir), "alice", "value")
+	private()
+
+	// The pod starts again, and its volume is mounted with the same fsGroup.
+	require.NoError(t, filepath.WalkDir(volume, func(path string, d fs.DirEntry, err error) error {
+		require.NoError(t, err)
+		info, err := d.Info()
+		require.NoError(t, err)
+		if d.IsDir() {
+			return os.Chmod(path, info.Mode()|fs.ModeSetgid|0o770)
+		}
+		return os.Chmod(path, info.Mode()|0o660)
+	}))
+	s := open(t, dir)
+	require.Equal(t, "value", kept(t, s, "alice"))
+	keep(t, s, "alice", "newer")
+	info, err := os.Stat(dir)
+	require.NoError(t, err)
+	require.Equal(t, fs.FileMode(0o700), info.Mode().Perm())
+
+	require.NoError(t, os.Chmod(dir, fs.ModeSetgid|0o775))
+	_, err = filestore.New(dir)
+	require.ErrorContains(t, err, "others can get at the tokens")
+}
+
+func TestRoomIsTakenBeforeFRuns(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "tokens")
 	s := open(t, dir)
+	for _, size := range []int{0, 5, 100_000} {
+		old := strings.Repeat("o", size)
+		keep(t, s, "alice", old)
+		err := s.Update(t.Context(), "alice", func(context.Context, []byte) ([]byte, time.Time, error) {
+			info, err := os.Stat(filepath.Join(dir, "tmp.key-alice"))
+			if assert.NoError(t, err) {
+				assert.EqualValues(t, max(2*size, 16<<10), info.Size())
+				if runtime.GOOS == "linux" { // where a file's blocks are counted at once
+					assert.GreaterOrEqual(t, int64(info.Sys().(*syscall.Stat_t).Blocks)*512, info.Size())
+				}
+			}
+			return []byte("value"), time.Time{}, nil
+		})
+		require.NoError(t, err)
+		require.Equal(t, "value", kept(t, s, "alice"))
+		require.Empty(t, left(t, dir, "tmp."))
+	}
+}
+
+func TestAFullDiskIsFoundBeforeFRuns(t *testing.T) {
+	if !alone(t) {
+		return
+	}
+	dir := filepath.Join(t.TempDir(), "tokens")
+	s := open(t, dir)
+	long := strings.Repeat("long", 100)
 	keep(t, s, "alice", "value")
+	keep(t, s, long, "value")
 
-	// A limit on the size of files stops a write in the middle as a full disk does.
-	signal.Ignore(syscall.SIGXFSZ)
-	defer signal.Reset(syscall.SIGXFSZ)
-	var limit syscall.Rlimit
-	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit))
-	defer syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit)
-	small := limit
-	small.Cur = 4096
-	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &small))
-
-	err := s.Update(t.Context(), "alice", returning(strings.Repeat("large", 10000)))
-	require.ErrorIs(t, err, syscall.EFBIG)
-	require.ErrorContains(t, err, dir)
+	lift := fillDisk(t)
+	for _, key := range []string{"alice", "missing", long} {
+		err := s.Update(t.Context(), key, mustNotRun(t))
+		require.ErrorIs(t, err, syscall.EFBIG)
+		require.ErrorContains(t, err, "no room or leave to write")
+		require.ErrorContains(t, err, dir)
+	}
 	require.Equal(t, "value", kept(t, s, "alice"))
+	require.ElementsMatch(t, []string{"alice", long}, keys(t, s))
 	require.Empty(t, left(t, dir, "tmp."), "what was half written goes, to make room")
-	keep(t, s, "alice", "small")
+	require.NoError(t, s.Delete(t.Context(), long), "which makes room")
+	lift()
+	keep(t, s, "alice", "newer")
+	require.Equal(t, "newer", kept(t, s, "alice"))
+}
+
+func TestWhatCannotBeSavedIsTriedAgainWithTheKeyLocked(t *testing.T) {
+	if !alone(t) {
+		return
+	}
+	value := strings.Repeat("new", 5000) // not all of which goes on the disk
+	dir := filepath.Join(t.TempDir(), "tokens")
+	for name, failing := range map[string]func(*testing.T) (lift func()){
+		"the disk is full": fillDisk,
+		"the directory is away": func(t *testing.T) func() {
+			require.NoError(t, os.Rename(dir, dir+".moved"))
+			return func() { assert.NoError(t, os.Rename(dir+".moved", dir)) }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, other := open(t, dir), open(t, dir)
+				keep(t, s, "alice", "old")
+				ctx, cancel := context.WithCancel(t.Context())
+				failed := func(context.Context, []byte) ([]byte, time.Time, error) {
+					lift := failing(t)
+					cancel()
+					time.AfterFunc(25*time.Second, lift)
+					time.AfterFunc(26*time.Second-time.Millisecond, func() {
+						for _, s := range []*filestore.Store{s, other} {
+							ctx, cancel := context.WithTimeout(context.Background(), time.Nanosecond)
+							defer cancel()
+							assert.ErrorIs(t, s.Update(ctx, "alice", mustNotRun(t)), context.DeadlineExceeded)
+						}
+					})
+					return []byte(value), time.Time{}, nil
+				}
+				require.NoError(t, s.Update(ctx, "alice", failed))
+				require.Equal(t, value, kept(t, other, "alice"))
+				keep(t, other, "alice", "newer")
+			})
+		})
+	}
+}
+
+func TestWhatCannotBeSavedIsGivenUpInTheEnd(t *testing.T) {
+	if !alone(t) {
+		return
+	}
+	synctest.Test(t, func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "tokens")
+		s := open(t, dir)
+		keep(t, s, "alice", "old")
+		var lift func()
+		began := time.Now()
+		err := s.Update(t.Context(), "alice", func(context.Context, []byte) ([]byte, time.Time, error) {
+			lift = fillDisk(t)
+			return []byte(strings.Repeat("new", 5000)), time.Time{}, nil
+		})
+		require.WithinRange(t, time.Now(), began.Add(30*time.Second), began.Add(31*time.Second))
+		require.ErrorIs(t, err, syscall.EFBIG)
+		require.ErrorContains(t, err, "half a minute")
+		require.ErrorContains(t, err, dir)
+		lift()
+		require.Equal(t, "old", kept(t, s, "alice"))
+		require.Empty(t, left(t, dir, "tmp."))
+		keep(t, s, "alice", "newer")
+	})
+}
+
+func TestAFleetLosesNothingOnAFullDisk(t *testing.T) {
+	const processes, times = 4, 40
+	increment := func(_ context.Context, old []byte) ([]byte, time.Time, error) {
+		n, err := strconv.Atoi("0" + string(old))
+		return []byte(strconv.Itoa(n + 1)), time.Time{}, err
+	}
+	if dir := os.Getenv(fleetVariable); dir != "" {
+		s := open(t, dir)
+		for range times { // each process's disk is full at times of its own
+			lift := fillDisk(t)
+			assert.ErrorIs(t, s.Update(t.Context(), "alice", mustNotRun(t)), syscall.EFBIG)
+			lift()
+			assert.NoError(t, s.Update(t.Context(), "alice", increment))
+		}
+		return
+	}
+	dir := filepath.Join(t.TempDir(), "tokens")
+	var wg sync.WaitGroup
+	for range processes {
+		cmd := rerun(t)
+		cmd.Env = append(os.Environ(), fleetVariable+"="+dir)
+		wg.Go(func() {
+			out, err := cmd.CombinedOutput()
+			assert.NoError(t, err, "%s", out)
+		})
+	}
+	wg.Wait()
+	require.Equal(t, fmt.Sprint(processes*times), kept(t, open(t, dir), "alice"))
+	require.Len(t, names(t, dir), 2)
 }
 
 func TestADirectoryThatVanishesInsideUpdate(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "tokens")
-	s := open(t, dir)
-	keep(t, s, "alice", "value")
-	err := s.Update(t.Context(), "alice", func(context.Context, []byte) ([]byte, time.Time, error) {
-		return []byte("other"), time.Time{}, os.Rename(dir, dir+".moved")
+	synctest.Test(t, func(t *testing.T) { // in which half a minute is short
+		dir := filepath.Join(t.TempDir(), "tokens")
+		s := open(t, dir)
+		keep(t, s, "alice", "value")
+		err := s.Update(t.Context(), "alice", func(context.Context, []byte) ([]byte, time.Time, error) {
+			return []byte("other"), time.Time{}, os.Rename(dir, dir+".moved")
+		})
+		require.ErrorContains(t, err, dir)
+		require.NotErrorIs(t, err, fs.ErrNotExist)
+		require.NoError(t, os.Rename(dir+".moved", dir))
+		require.Equal(t, "value", kept(t, s, "alice"))
+		keep(t, s, "alice", "other")
 	})
-	require.ErrorContains(t, err, dir)
-	require.NotErrorIs(t, err, fs.ErrNotExist)
-	require.NoError(t, os.Rename(dir+".moved", dir))
-	require.Equal(t, "value", kept(t, s, "alice"))
-	keep(t, s, "alice", "other")
 }
 
 func TestFilesOfDeletedKeysGo(t *testing.T) {
@@ -289,6 +449,45 @@ func TestAKilledProcessLeavesAWholeValue(t *testing.T) {
 	}
 	require.Empty(t, left(t, dir, "tmp."))
 	require.Len(t, names(t, dir), 4)
+}
+
+const (
+	aloneVariable = "PINTEREST_FILESTORE_ALONE" // is set in a process that has a test to itself
+	fleetVariable = "PINTEREST_FILESTORE_FLEET" // holds the directory that a fleet shares
+)
+
+// alone tells whether the test has this process to itself; if not it runs the
+// test again in one.
+func alone(t *testing.T) bool {
+	t.Helper()
+	if os.Getenv(aloneVariable) != "" {
+		return true
+	}
+	cmd := rerun(t)
+	cmd.Env = append(os.Environ(), aloneVariable+"=yes")
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	require.Contains(t, string(out), "PASS")
+	return false
+}
+
+// fillDisk has this process's writes fail as on a full disk, by a limit on the
+// size of its files, until lift is called.
+func fillDisk(t *testing.T) (lift func()) {
+	signal.Ignore(syscall.SIGXFSZ)
+	var old syscall.Rlimit
+	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_FSIZE, &old))
+	full := old
+	full.Cur = 4096 // a write begins, and ends in the middle
+	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &full))
+	return func() { assert.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &old)) }
+}
+
+func mustNotRun(t *testing.T) func(context.Context, []byte) ([]byte, time.Time, error) {
+	return func(context.Context, []byte) ([]byte, time.Time, error) {
+		assert.Fail(t, "f runs")
+		return nil, time.Time{}, errors.New("f runs")
+	}
 }
 
 const nobody = 65534
