@@ -20,13 +20,27 @@
 // tells the truth. A process killed at any moment leaves the old value or the
 // new one, and no lock.
 //
+// A refresh token is not spent on a full disk, nor where the process may not
+// write: before Update runs f it takes the room for the new value, which is
+// twice what the old one has and 16 KiB at least, and returns an error if it
+// cannot. Should the new value not be saved all the same, being larger than
+// that or the disk failing for a moment, Update tries again for half a minute,
+// then gives up. It keeps the key locked meanwhile, even if its context is
+// over, since another process would spend the old refresh token once more.
+//
 // Values are not encrypted; wrap the store in pinterest.Encrypted for that.
 //
 // # What it cannot promise
 //
 // Network file systems (NFS, SMB, and what containers share with their host
 // through them) do not all lock as local ones do, and some tell that a file is
-// on the disk when it is not. Keep the directory on a local disk.
+// on the disk when it is not. Keep the directory on a local disk. Where a
+// directory cannot be synced, as on some of them, a power cut soon after an
+// Update can bring the old value back.
+//
+// On file systems that write each change to another place (btrfs, ZFS, APFS)
+// room that was taken is not sure to be there for the change. On a full disk
+// some Updates are saved only once they are tried again.
 //
 // Only programs that use this package, or lock as it does, are kept out. Do not
 // edit the files while one runs.
@@ -34,6 +48,19 @@
 // On Windows nothing corresponds to the permissions that New asks for, so it
 // does not look at them: choose a directory in the user's profile, which other
 // users cannot read. Deleted keys leave empty lock files behind there.
+//
+// # In a container
+//
+// Keep the directory on a volume, and name one that is not the volume itself
+// but inside it, such as /data/pinterest: New makes it for the process's user
+// alone. The volume's root may belong to root and be open to a group, as a
+// Kubernetes volume is with an fsGroup; the process must be allowed to make
+// directories there.
+//
+// Kubernetes opens all that is in such a volume to that group each time a pod
+// starts. New closes the directory again: it takes the group's rights away from
+// one that belongs to the process's user, has the setgid bit, and is closed to
+// all others. Containers must go on running as the same user (runAsUser).
 //
 // # Files
 //
@@ -45,8 +72,8 @@
 // the key.
 //
 // Beside it, lock.key-alice is locked while the key is being updated, and
-// tmp.key-alice is a value on its way to become the key's; one that a killed
-// process left is removed by the next Update or New.
+// tmp.key-alice is the room for a new value, or one on its way to become the
+// key's; what a killed process left is removed by the next Update or New.
 package filestore
 
 import (
@@ -72,7 +99,8 @@ type Store struct {
 // New returns the store in dir, and makes the directory if it is missing.
 //
 // It refuses a directory that other users can read or enter, one that belongs
-// to another user, and a symbolic link.
+// to another user, and a symbolic link. What it does on a volume of Kubernetes
+// is told above.
 func New(dir string) (*Store, error) {
 	if dir == "" {
 		return nil, errors.New("pinterest: filestore: the directory's name is empty")
@@ -176,7 +204,8 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 }
 
 // Each calls f with every key, whatever before is: the store does not know what
-// is due. To look at all is quick for as many keys as it is meant for.
+// is due. To look at ten thousand keys takes less than a second. A file's time,
+// which could tell, is not what it was once the file is copied.
 //
 // It reads the names of all files first, so that memory grows with the number of
 // keys, by some hundred bytes each, and a value just before it calls f. A file
