@@ -24,8 +24,14 @@ func TestFileStoreIsAStore(t *testing.T) {
 	storetest.TestSharedStore(t, storetest.Shared{
 		Place: func(t *testing.T) string { return filepath.Join(t.TempDir(), "tokens") },
 		Open:  func(t *testing.T, dir string) pinterest.Store { return open(t, dir) },
+
+		ReadOnly: readOnly,
+		Away:     away,
 	})
 }
+
+// What is done to a store's directory, where it can be done.
+var readOnly, away func(t *testing.T, dir string) (undo func())
 
 func TestNewMakesTheDirectory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "of", "my", "app")

@@ -29,6 +29,28 @@ import (
 	"github.com/go-pinterest/pinterest/filestore"
 )
 
+func init() {
+	away = func(t *testing.T, dir string) func() { // as a volume that is not mounted
+		require.NoError(t, os.Rename(dir, dir+".away"))
+		return func() { require.NoError(t, os.Rename(dir+".away", dir)) }
+	}
+	if os.Geteuid() != 0 { // to whom a mode means nothing
+		readOnly = func(t *testing.T, dir string) func() {
+			require.NoError(t, os.Chmod(dir, 0o500))
+			writable := func() { require.NoError(t, os.Chmod(dir, 0o700)) }
+			t.Cleanup(writable)
+			return writable
+		}
+	}
+}
+
+func TestFileStoreOfAnOrdinaryUserIsAStore(t *testing.T) {
+	if os.Geteuid() != 0 {
+		return // that is the test without OfAnOrdinaryUser
+	}
+	runAsOrdinaryUser(t, "^TestFileStoreIsAStore$/^a_store_that_refuses_writes", "--- PASS: TestFileStoreIsAStore/a_store_that_refuses_writes")
+}
+
 func TestOnlyTheOwnerCanReadWhatIsKept(t *testing.T) {
 	umask := syscall.Umask(0) // the most generous
 	defer syscall.Umask(umask)
@@ -451,6 +473,39 @@ func TestAKilledProcessLeavesAWholeValue(t *testing.T) {
 	require.Len(t, names(t, dir), 4)
 }
 
+// ordinaryUser tells whether the test runs as one; if not it runs the test
+// again as one, for permissions mean nothing to root.
+func ordinaryUser(t *testing.T) bool {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		return true
+	}
+	runAsOrdinaryUser(t, "^"+t.Name()+"$", "--- PASS: "+t.Name())
+	return false
+}
+
+// runAsOrdinaryUser runs tests in a process of another user, who must find that
+// they passed.
+func runAsOrdinaryUser(t *testing.T, pattern, passed string) {
+	t.Helper()
+	cmd := rerun(t)
+	cmd.Args = []string{cmd.Path, "-test.run=" + pattern, "-test.count=1", "-test.v"}
+	// The other user must be able to reach the binary.
+	dir, err := os.MkdirTemp("", "filestore")
+	require.NoError(t, err)
+	defer os.RemoveAll(dir)
+	require.NoError(t, os.Chmod(dir, 0o755))
+	binary, err := os.ReadFile(cmd.Path)
+	require.NoError(t, err)
+	cmd.Path = filepath.Join(dir, "test")
+	require.NoError(t, os.WriteFile(cmd.Path, binary, 0o755))
+	cmd.Dir = dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	require.Contains(t, string(out), passed)
+}
+
 const (
 	aloneVariable = "PINTEREST_FILESTORE_ALONE" // is set in a process that has a test to itself
 	fleetVariable = "PINTEREST_FILESTORE_FLEET" // holds the directory that a fleet shares
@@ -491,31 +546,6 @@ func mustNotRun(t *testing.T) func(context.Context, []byte) ([]byte, time.Time, 
 }
 
 const nobody = 65534
-
-// ordinaryUser tells whether the test runs as one; if not it runs the test
-// again as one, for permissions mean nothing to root.
-func ordinaryUser(t *testing.T) bool {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		return true
-	}
-	cmd := rerun(t)
-	// The other user must be able to reach the binary.
-	dir, err := os.MkdirTemp("", "filestore")
-	require.NoError(t, err)
-	defer os.RemoveAll(dir)
-	require.NoError(t, os.Chmod(dir, 0o755))
-	binary, err := os.ReadFile(cmd.Path)
-	require.NoError(t, err)
-	cmd.Path = filepath.Join(dir, "test")
-	require.NoError(t, os.WriteFile(cmd.Path, binary, 0o755))
-	cmd.Dir = dir
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
-	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	require.Contains(t, string(out), "PASS")
-	return false
-}
 
 // rerun makes ready to run the calling test in another process.
 func rerun(t *testing.T) *exec.Cmd {

@@ -3,6 +3,7 @@ package storetest
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"io/fs"
@@ -144,23 +145,13 @@ var broken = []struct {
 		}
 		return []string{key}
 	})},
-	{"lists thousands of keys but one", "thousands of keys", listing(func(key string) []string {
+	{"lists thousands of keys but one", "more keys", listing(func(key string) []string {
 		if key == "account 0567" {
 			return nil
 		}
 		return []string{key}
 	})},
-	{"lists the first thousand keys", "thousands of keys", changed(func(s *store) {
-		s.each = func(ctx context.Context, before time.Time, f visitor) error {
-			n := 0
-			return s.Store.Each(ctx, before, func(key string, value []byte) error {
-				if n++; n > 1000 {
-					return nil
-				}
-				return f(key, value)
-			})
-		}
-	})},
+	{"lists the first thousand keys", "more keys", limited(1000)},
 
 	{"misses a due key", "Each sees all", changed(func(s *store) {
 		s.each = func(ctx context.Context, before time.Time, f visitor) error {
@@ -534,6 +525,39 @@ var brokenShared = []struct {
 		s.lockFiles = true
 		return s
 	}},
+	{"looks for the dead only when it comes", "a killed process leaves no lock", func(dir string) pinterest.Store {
+		s := newDirStore(dir)
+		s.lockFiles, s.lease, s.looksOnce = true, time.Millisecond*300, true
+		return s
+	}},
+	{"lists the first five thousand keys", "ten thousand", func(string) pinterest.Store { return limited(5000)() }},
+	{"does not tell f that its lock is lost", "a paused process", func(dir string) pinterest.Store {
+		s := newDirStore(dir)
+		s.lockFiles, s.lease, s.silent, s.minds = true, time.Millisecond*300, true, true
+		return s
+	}},
+	{"writes though its lock is lost", "a paused process", func(dir string) pinterest.Store {
+		s := newDirStore(dir)
+		s.lockFiles, s.lease = true, time.Millisecond*300
+		return s
+	}},
+	{"writes though its lock is lost, and minds", "a paused process", func(dir string) pinterest.Store {
+		s := newDirStore(dir)
+		s.lockFiles, s.lease, s.mindsLate = true, time.Millisecond*300, true
+		return s
+	}},
+	{"finds out too late that it cannot write", "a store that refuses writes", func(dir string) pinterest.Store { return newDirStore(dir) }},
+	{"waits until it can write", "a store that refuses writes", func(dir string) pinterest.Store {
+		s := newDirStore(dir)
+		s.waits = true
+		return s
+	}},
+	{"takes what is away for nothing", "a store that is away is", func(dir string) pinterest.Store {
+		s := newDirStore(dir)
+		s.forgets = true
+		return s
+	}},
+	{"does not save while it is away", "what f returned", func(dir string) pinterest.Store { return newDirStore(dir) }},
 }
 
 // brokenVariable tells the test binary that it was started to fail.
@@ -563,6 +587,8 @@ func TestBrokenStoresFail(t *testing.T) {
 					Place:    func(t *testing.T) string { return t.TempDir() },
 					Open:     func(t *testing.T, place string) pinterest.Store { return b.open(place) },
 					Takeover: time.Second,
+					ReadOnly: marked(readOnlyMark),
+					Away:     marked(awayMark),
 				})
 				return
 			}
@@ -658,6 +684,21 @@ func listed(s pinterest.Store, list func(key string) []string) func(context.Cont
 	}
 }
 
+// limited shows so many keys and no more.
+func limited(keys int) func() pinterest.Store {
+	return changed(func(s *store) {
+		s.each = func(ctx context.Context, before time.Time, f visitor) error {
+			n := 0
+			return s.Store.Each(ctx, before, func(key string, value []byte) error {
+				if n++; n > keys {
+					return nil
+				}
+				return f(key, value)
+			})
+		}
+	})
+}
+
 func showing(show func(key string, value []byte, f visitor) error) func() pinterest.Store {
 	return changed(func(s *store) {
 		s.each = func(ctx context.Context, before time.Time, f visitor) error {
@@ -735,6 +776,25 @@ func sharing(given, returned bool) func() pinterest.Store {
 	})
 }
 
+// Files that say how a dirStore is.
+const (
+	readOnlyMark = "read-only"
+	awayMark     = "away"
+)
+
+func marked(mark string) func(t *testing.T, dir string) func() {
+	return func(t *testing.T, dir string) func() {
+		path := filepath.Join(dir, mark)
+		require.NoError(t, os.WriteFile(path, nil, 0o600))
+		return func() { require.NoError(t, os.Remove(path)) }
+	}
+}
+
+func (s *dirStore) is(mark string) bool {
+	_, err := os.Stat(filepath.Join(s.dir, mark))
+	return err == nil
+}
+
 // A dirStore keeps each value in a file, the way it is not done.
 type dirStore struct {
 	pinterest.Store // locks this process
@@ -743,6 +803,13 @@ type dirStore struct {
 	late            bool          // writes after it has returned
 	lockFiles       bool          // locks other processes by the existence of a file
 	onlyExisting    bool          // but not for a key that holds nothing
+	lease           time.Duration // takes a lock file for a dead process's once it is so old
+	looksOnce       bool          // and looks at its age only at first
+	silent          bool          // does not end f's context when it loses the lock
+	minds           bool          // writes nothing then
+	mindsLate       bool          // writes then, and returns an error
+	waits           bool          // for the time when it can write
+	forgets         bool          // what is there, while it is away
 }
 
 func newDirStore(dir string) *dirStore {
@@ -754,36 +821,45 @@ func (s *dirStore) path(key string) string {
 }
 
 func (s *dirStore) Load(_ context.Context, key string) ([]byte, error) {
+	if s.is(awayMark) {
+		if s.forgets {
+			return nil, fs.ErrNotExist
+		}
+		return nil, errors.New("the store is away")
+	}
 	return os.ReadFile(s.path(key))
 }
 
 func (s *dirStore) Update(ctx context.Context, key string, f function) error {
 	return s.Store.Update(ctx, key, func(ctx context.Context, _ []byte) ([]byte, time.Time, error) {
+		for s.waits && s.is(readOnlyMark) && ctx.Err() == nil {
+			time.Sleep(time.Millisecond)
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, time.Time{}, err
+		}
 		_, missing := os.Stat(s.path(key))
 		switch {
 		case !s.lockFiles:
 		case s.onlyExisting && missing != nil: // all who meet here go on at once
 			<-time.After(time.Until(time.Now().Truncate(5 * time.Millisecond).Add(5 * time.Millisecond)))
 		default:
-			for {
-				lock, err := os.OpenFile(s.path(key)+".lock", os.O_CREATE|os.O_EXCL, 0o600)
-				if err == nil {
-					lock.Close()
-					defer os.Remove(lock.Name())
-					break
-				}
-				select {
-				case <-time.After(time.Millisecond):
-				case <-ctx.Done():
-					return nil, time.Time{}, ctx.Err()
-				}
+			held, unlock, err := s.lock(ctx, s.path(key)+".lock")
+			if err != nil {
+				return nil, time.Time{}, err
 			}
+			defer unlock()
+			ctx = held
 		}
 		old, err := s.Load(ctx, key)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, time.Time{}, err
 		}
-		value, _, err := f(ctx, old)
+		given := ctx
+		if s.silent {
+			given = context.WithoutCancel(ctx)
+		}
+		value, _, err := f(given, old)
 		if err != nil {
 			return nil, time.Time{}, err
 		}
@@ -791,11 +867,61 @@ func (s *dirStore) Update(ctx context.Context, key string, f function) error {
 			time.AfterFunc(50*time.Millisecond, func() { _ = os.WriteFile(s.path(key), value, 0o600) })
 			return nil, time.Time{}, nil
 		}
-		return nil, time.Time{}, s.write(key, value)
+		if s.minds && ctx.Err() != nil {
+			return nil, time.Time{}, errors.New("the lock is lost")
+		}
+		if err := s.write(key, value); err != nil || !s.mindsLate {
+			return nil, time.Time{}, err
+		}
+		return nil, time.Time{}, ctx.Err()
 	})
 }
 
+// lock makes the file at path, and returns a context that ends once somebody
+// else has taken it for a dead process's.
+func (s *dirStore) lock(ctx context.Context, path string) (held context.Context, unlock func(), err error) {
+	id := []byte(rand.Text())
+	for looks := true; ; looks = looks && !s.looksOnce {
+		file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if err == nil {
+			_, _ = file.Write(id)
+			file.Close()
+			break
+		}
+		if info, err := os.Stat(path); err == nil && looks && s.lease > 0 && time.Since(info.ModTime()) > s.lease {
+			_ = os.Remove(path)
+		}
+		select {
+		case <-time.After(time.Millisecond):
+		case <-ctx.Done():
+			return nil, nil, ctx.Err()
+		}
+	}
+	held, lose := context.WithCancel(ctx)
+	if s.lease > 0 {
+		go func() {
+			for held.Err() == nil {
+				time.Sleep(s.lease / 10)
+				if found, _ := os.ReadFile(path); !bytes.Equal(found, id) {
+					lose()
+					return
+				}
+				_ = os.Chtimes(path, time.Time{}, time.Now())
+			}
+		}()
+	}
+	return held, func() {
+		lose()
+		if found, _ := os.ReadFile(path); bytes.Equal(found, id) {
+			_ = os.Remove(path)
+		}
+	}, nil
+}
+
 func (s *dirStore) write(key string, value []byte) error {
+	if s.is(readOnlyMark) || s.is(awayMark) {
+		return errors.New("the store cannot be written to")
+	}
 	file, err := os.Create(s.path(key))
 	if err != nil {
 		return err
@@ -839,4 +965,19 @@ func (s *dirStore) Each(ctx context.Context, _ time.Time, f visitor) error {
 		}
 	}
 	return nil
+}
+
+// A failure quotes the contract, so what it quotes must be there.
+func TestTheContractIsQuotedAsItIs(t *testing.T) {
+	source, err := os.ReadFile(filepath.Join("..", "store.go"))
+	require.NoError(t, err)
+	words := strings.Join(strings.Fields(strings.ReplaceAll(string(source), "//", "")), " ")
+	for _, c := range checks {
+		require.Contains(t, words, c.contract, c.behaviour)
+		require.NotEmpty(t, c.contract, c.behaviour)
+	}
+	for _, c := range sharedChecks {
+		require.Contains(t, words, c.contract, c.behaviour)
+		require.NotEmpty(t, c.contract, c.behaviour)
+	}
 }

@@ -38,6 +38,17 @@ type Shared struct {
 	// die with the process: five seconds, to allow for a slow machine.
 	Takeover time.Duration
 
+	// ReadOnly has the store at a place refuse to be written to, as a full disk
+	// or a user without the right does, until the function that it returns is
+	// called. Reading goes on. Nil leaves out the check, and the log says so.
+	ReadOnly func(t *testing.T, place string) (writable func())
+
+	// Away takes the store at a place away, as when its server restarts, until
+	// the function that it returns is called a second later: whoever uses the
+	// store meanwhile gets errors, or waits. Stores that are open stay open,
+	// and find it again. Nil leaves out the checks, and the log says so.
+	Away func(t *testing.T, place string) (back func())
+
 	// OneAtATime says that the store runs one Update at a time, whatever its
 	// key, and leaves out the checks that it cannot pass. Such a store renews
 	// the tokens of many accounts slowly.
@@ -56,31 +67,64 @@ type Shared struct {
 // they do not call.
 func TestSharedStore(t *testing.T, s Shared) {
 	t.Helper()
-	if s.Takeover == 0 {
-		s.Takeover = 5 * time.Second
-	}
 	if j, ok := assigned(t); ok { // this is one of the other processes
 		j.do(t, s.Open(t, j.Place))
 		t.SkipNow()
 	}
 	testStore(t, func(t *testing.T) pinterest.Store { return s.Open(t, s.Place(t)) }, s.OneAtATime)
 	for _, c := range sharedChecks {
-		t.Run(c.behaviour, func(t *testing.T) { c.run(t, s, s.Place(t)) })
+		if c.lacks != nil && c.lacks(s) != "" {
+			t.Logf("not checked, for Shared.%s is nil: %s", c.lacks(s), c.behaviour)
+			continue
+		}
+		t.Run(c.behaviour, func(t *testing.T) {
+			defer quote(t, c.contract)
+			c.run(t, s, s.Place(t))
+		})
 	}
+}
+
+// takeover is how long the next one may be kept waiting after a holder's death.
+func (s Shared) takeover() time.Duration {
+	if s.Takeover == 0 {
+		return 5 * time.Second
+	}
+	return s.Takeover
 }
 
 var sharedChecks = []struct {
 	behaviour string
+	contract  string // the sentence of pinterest.Store that asks for it
 	run       func(t *testing.T, s Shared, place string)
+	lacks     func(s Shared) string // which hook the check cannot do without, if it is not there
 }{
-	{"what was kept is there in a fresh open", testReopen},
-	{"opened twice it is one store", testOpenedTwice},
-	{"processes exclude each other", testProcesses},
-	{"processes exclude each other while one deletes", testProcessesDelete},
-	{"a waiter leaves a lock that another process holds", testWaiterLeavesProcess},
-	{"a Load sees whole values of another process", testWholeValuesProcess},
-	{"a killed process leaves no lock", testKilledHolder},
-	{"a killed process leaves a whole value", testKilledWriter},
+	{behaviour: "what was kept is there in a fresh open", run: testReopen, contract: durably},
+	{behaviour: "ten thousand keys are kept", run: testTenThousandKeys, contract: showsDue},
+	{behaviour: "opened twice it is one store", run: testOpenedTwice, contract: excludes},
+	{behaviour: "processes exclude each other", run: testProcesses, contract: excludes},
+	{behaviour: "processes exclude each other while one deletes", run: testProcessesDelete, contract: excludes},
+	{behaviour: "a waiter leaves a lock that another process holds", run: testWaiterLeavesProcess, contract: turn},
+	{behaviour: "a Load sees whole values of another process", run: testWholeValuesProcess, contract: oldOrNew},
+	{behaviour: "a killed process leaves no lock", run: testKilledHolder, contract: excludes},
+	{behaviour: "a killed process leaves a whole value", run: testKilledWriter, contract: oldOrNew},
+	{behaviour: "a paused process overwrites nothing newer", run: testPausedHolder, contract: turn},
+	{behaviour: "a store that refuses writes is found before f runs", run: testReadOnly, contract: failing, lacks: noReadOnly},
+	{behaviour: "a store that is away is not an empty one", run: testAway, contract: notMissing, lacks: noAway},
+	{behaviour: "what f returned is kept though the store was away", run: testAwayInside, contract: stillKept, lacks: noAway},
+}
+
+func noReadOnly(s Shared) string {
+	if s.ReadOnly == nil {
+		return "ReadOnly"
+	}
+	return ""
+}
+
+func noAway(s Shared) string {
+	if s.Away == nil {
+		return "Away"
+	}
+	return ""
 }
 
 func testReopen(t *testing.T, s Shared, place string) {
@@ -227,16 +271,60 @@ func testKilledHolder(t *testing.T, s Shared, place string) {
 		requireHeld(t, store, key)
 		p.kill()
 	}
+	p := start(t, job{Place: place, Do: "hold", Key: "waited for"})
+	require.Equal(t, "holding", p.line())
+	waited := make(chan error, 1)
+	go func() {
+		waited <- store.Update(context.Background(), "waited for", returning("after"))
+	}()
+	requireHeld(t, store, "waited for") // by now the waiter stands in line
+	p.kill()
 
-	ctx, cancel := context.WithTimeout(context.Background(), s.Takeover)
+	ctx, cancel := context.WithTimeout(context.Background(), s.takeover())
 	defer cancel()
 	require.NoError(t, store.Update(ctx, "key", func(_ context.Context, old []byte) ([]byte, time.Time, error) {
 		assert.Equal(t, "before", string(old))
 		return []byte("after"), time.Time{}, nil
-	}), "an Update after the holder was killed; Takeover is %v", s.Takeover)
+	}), "an Update after the holder was killed; Takeover is %v", s.takeover())
 	require.Equal(t, "after", kept(t, store, "key"))
-	require.NoError(t, store.Delete(ctx, "missing"))
-	require.Equal(t, []string{"key"}, allKeys(t, store))
+	require.NoError(t, store.Delete(ctx, "missing"), "a Delete after the holder was killed; Takeover is %v", s.takeover())
+	select {
+	case err := <-waited:
+		require.NoError(t, err, "an Update that waited when the holder was killed")
+	case <-ctx.Done():
+		require.FailNow(t, "an Update that waited when the holder was killed still waits", "Takeover is %v", s.takeover())
+	}
+	require.ElementsMatch(t, []string{"key", "waited for"}, allKeys(t, store))
+}
+
+// A paused process, as one in a machine that was put to sleep, may have lost its
+// lock by the time it goes on, and does not know.
+func testPausedHolder(t *testing.T, s Shared, place string) {
+	store := s.Open(t, place)
+	keep(t, store, "key", "before")
+	p := start(t, job{Place: place, Do: "hold", Key: "key"})
+	require.Equal(t, "holding", p.line())
+	pause(t, p.cmd.Process)
+
+	// A lock that dies with its process is not lost by a pause, however long.
+	ctx, cancel := context.WithTimeout(context.Background(), max(s.Takeover, glimpse))
+	defer cancel()
+	err := store.Update(ctx, "key", func(_ context.Context, old []byte) ([]byte, time.Time, error) {
+		assert.Equal(t, "before", string(old))
+		return []byte("newer"), time.Time{}, nil
+	})
+	resume(t, p.cmd.Process)
+	if err != nil {
+		require.ErrorIs(t, err, context.DeadlineExceeded, "an Update while the process that holds the key is paused")
+		p.say("let go")
+		require.Equal(t, "kept", p.line(), "what became of the Update of the paused process, whose lock nobody took")
+		require.Equal(t, "held", kept(t, store, "key"))
+		return
+	}
+	p.say("let go once your context ends")
+	require.Equal(t, "its context ended", p.line(), "what f saw in the paused process, whose lock was taken")
+	require.Contains(t, p.line(), "not kept", "what became of the Update of the paused process, whose lock was taken")
+	require.Equal(t, "newer", kept(t, store, "key"), "what the paused process overwrote")
 }
 
 func testKilledWriter(t *testing.T, s Shared, place string) {
@@ -258,7 +346,7 @@ func testKilledWriter(t *testing.T, s Shared, place string) {
 		require.LessOrEqual(t, n, acknowledged+1, "what nobody wrote")
 		require.Equal(t, []string{"key"}, allKeys(t, store))
 
-		ctx, cancel := context.WithTimeout(context.Background(), s.Takeover)
+		ctx, cancel := context.WithTimeout(context.Background(), s.takeover())
 		require.NoError(t, store.Update(ctx, "key", returning(whole(0))))
 		cancel()
 	}
@@ -300,14 +388,27 @@ func (j job) do(t *testing.T, s pinterest.Store) {
 		j.count(t, s)
 		say("counted")
 	case "hold":
-		require.NoError(t, s.Update(ctx, j.Key, func(context.Context, []byte) ([]byte, time.Time, error) {
+		err := s.Update(ctx, j.Key, func(ctx context.Context, _ []byte) ([]byte, time.Time, error) {
 			say("holding")
-			if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
+			words, err := bufio.NewReader(os.Stdin).ReadString('\n')
+			if err != nil {
 				return nil, time.Time{}, err // the parent is gone
 			}
+			if words != "let go\n" {
+				select {
+				case <-ctx.Done():
+					say("its context ended")
+				case <-time.After(patience):
+					say("its context goes on")
+				}
+			}
 			return []byte("held"), time.Time{}, nil
-		}))
-		say("kept")
+		})
+		if err != nil {
+			say("not kept: %q", err)
+		} else {
+			say("kept")
+		}
 	case "write":
 		go func() { // a parent that is gone must not leave it writing
 			_, _ = io.Copy(io.Discard, os.Stdin)

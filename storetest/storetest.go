@@ -49,52 +49,56 @@ func testStore(t *testing.T, open func(t *testing.T) pinterest.Store, oneAtATime
 		if c.parallelKeys && oneAtATime {
 			continue
 		}
-		t.Run(c.behaviour, func(t *testing.T) { c.run(t, open(t)) })
+		t.Run(c.behaviour, func(t *testing.T) {
+			defer quote(t, c.contract)
+			c.run(t, open(t))
+		})
 	}
 }
 
 // A check is a behaviour every store must show, and what shows it.
 type check struct {
 	behaviour    string
+	contract     string // the sentence of pinterest.Store that asks for it
 	run          func(t *testing.T, s pinterest.Store)
 	parallelKeys bool // shown only by a store that locks key by key
 }
 
 var checks = []check{
-	{behaviour: "a missing key is fs.ErrNotExist", run: testMissing},
-	{behaviour: "an Update keeps what f returns", run: testUpdate},
-	{behaviour: "an empty value is not a missing one", run: testEmptyValue},
-	{behaviour: "values of any bytes and size are kept", run: testValues},
-	{behaviour: "an error of f changes nothing and comes back", run: testError},
-	{behaviour: "a panic of f leaves no lock", run: testPanic},
-	{behaviour: "slices belong to their receivers", run: testOwnership},
+	{behaviour: "a missing key is fs.ErrNotExist", run: testMissing, contract: present},
+	{behaviour: "an Update keeps what f returns", run: testUpdate, contract: durably},
+	{behaviour: "an empty value is not a missing one", run: testEmptyValue, contract: emptyIsThere},
+	{behaviour: "values of any bytes and size are kept", run: testValues, contract: anyBytes},
+	{behaviour: "an error of f changes nothing and comes back", run: testError, contract: failing},
+	{behaviour: "a panic of f leaves no lock", run: testPanic, contract: oldOrNew},
+	{behaviour: "slices belong to their receivers", run: testOwnership, contract: belongs},
 
-	{behaviour: "an empty key is refused", run: testEmptyKey},
-	{behaviour: "odd keys are kept apart", run: testOddKeys},
-	{behaviour: "thousands of keys are kept", run: testManyKeys},
+	{behaviour: "an empty key is refused", run: testEmptyKey, contract: emptyKey},
+	{behaviour: "odd keys are kept apart", run: testOddKeys, contract: keysDiffer},
+	{behaviour: "more keys are kept than a page holds", run: testManyKeys, contract: showsDue},
 
-	{behaviour: "Each sees all that is due and, given no time, every key", run: testEachDue},
-	{behaviour: "a due that an Update changes is the new one", run: testDueChanges},
-	{behaviour: "an Update that fails changes no due", run: testDueAfterFailure},
-	{behaviour: "Each hands out whole values that are f's own", run: testEachValues},
-	{behaviour: "an error of f ends Each and comes back", run: testEachError},
-	{behaviour: "Each lets f use the store", run: testEachUse},
-	{behaviour: "Each can be left and leaves nothing open", run: testEachLeft},
-	{behaviour: "Each is at home in a changing store", run: testEachDuringChanges},
+	{behaviour: "Each sees all that is due and, given no time, every key", run: testEachDue, contract: showsDue},
+	{behaviour: "a due that an Update changes is the new one", run: testDueChanges, contract: durably},
+	{behaviour: "an Update that fails changes no due", run: testDueAfterFailure, contract: failing},
+	{behaviour: "Each hands out whole values that are f's own", run: testEachValues, contract: belongs},
+	{behaviour: "an error of f ends Each and comes back", run: testEachError, contract: showsDue},
+	{behaviour: "Each lets f use the store", run: testEachUse, contract: showsDue},
+	{behaviour: "Each can be left and leaves nothing open", run: testEachLeft, contract: showsDue},
+	{behaviour: "Each is at home in a changing store", run: testEachDuringChanges, contract: showsOnce},
 
-	{behaviour: "Updates of one key exclude each other", run: testExclusion},
-	{behaviour: "Updates of different keys do not wait for each other", run: testIndependence, parallelKeys: true},
-	{behaviour: "a Load does not wait for an Update", run: testLoadDuringUpdate},
-	{behaviour: "a Load sees whole values", run: testWholeValues},
-	{behaviour: "a Delete is final", run: testDelete},
-	{behaviour: "a Delete waits for its turn", run: testDeleteWaits},
-	{behaviour: "Deletes and Updates mix", run: testDeleteDuringUpdates},
+	{behaviour: "Updates of one key exclude each other", run: testExclusion, contract: excludes},
+	{behaviour: "Updates of different keys do not wait for each other", run: testIndependence, parallelKeys: true, contract: apart},
+	{behaviour: "a Load does not wait for an Update", run: testLoadDuringUpdate, contract: loads},
+	{behaviour: "a Load sees whole values", run: testWholeValues, contract: loads},
+	{behaviour: "a Delete is final", run: testDelete, contract: deletes},
+	{behaviour: "a Delete waits for its turn", run: testDeleteWaits, contract: deletes},
+	{behaviour: "Deletes and Updates mix", run: testDeleteDuringUpdates, contract: excludes},
 
-	{behaviour: "a context that is over begins nothing", run: testContextOver},
-	{behaviour: "a waiter leaves with its context", run: testWaiterLeaves},
-	{behaviour: "f's context comes from the caller's", run: testContextOfF},
-	{behaviour: "Each ends with its context", run: testEachContext},
-	{behaviour: "a context that ends while f runs lets nobody in and loses nothing", run: testContextEndsInside},
+	{behaviour: "a context that is over begins nothing", run: testContextOver, contract: begins},
+	{behaviour: "a waiter leaves with its context", run: testWaiterLeaves, contract: turn},
+	{behaviour: "f's context comes from the caller's", run: testContextOfF, contract: turn},
+	{behaviour: "Each ends with its context", run: testEachContext, contract: showsDue},
+	{behaviour: "a context that ends while f runs lets nobody in and loses nothing", run: testContextEndsInside, contract: stillKept},
 }
 
 // patience bounds every wait for something that must happen.
