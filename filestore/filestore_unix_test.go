@@ -176,28 +176,41 @@ func TestAReadOnlyDirectoryCanBeReadAndLosesNothing(t *testing.T) {
 	require.ErrorContains(t, err, filepath.Join(dir, "below"))
 }
 
-func TestNewKeepsItsDirectoryToItselfInAVolumeOfAGroup(t *testing.T) {
+// A pod's volume belongs to root and to the group in fsGroup, and the pod's
+// process is in that group.
+func TestNewKeepsItsDirectoryToItselfOnAVolumeOfAGroup(t *testing.T) {
+	volume := os.Getenv(volumeVariable)
+	if volume == "" {
+		volume = t.TempDir()
+		if os.Geteuid() == 0 {
+			require.NoError(t, os.Chown(volume, 0, nobody))
+			require.NoError(t, os.Chmod(filepath.Dir(volume), 0o755))
+		}
+		require.NoError(t, os.Chmod(volume, fs.ModeSetgid|0o770))
+		t.Setenv(volumeVariable, volume)
+	}
 	if !ordinaryUser(t) {
 		return
 	}
 	umask := syscall.Umask(0) // the most generous
 	defer syscall.Umask(umask)
-	volume := t.TempDir() // made ready as for a pod with an fsGroup
-	require.NoError(t, os.Chmod(volume, fs.ModeSetgid|0o770))
+	_, err := filestore.New(volume)
+	if info, serr := os.Stat(volume); assert.NoError(t, serr) && int(info.Sys().(*syscall.Stat_t).Uid) != os.Geteuid() {
+		require.ErrorContains(t, err, "name a directory inside it")
+	}
+
 	dir := filepath.Join(volume, "pinterest", "tokens")
-	private := func() {
+	mode := func() fs.FileMode {
 		t.Helper()
-		for _, dir := range []string{dir, filepath.Dir(dir)} {
-			info, err := os.Stat(dir)
-			require.NoError(t, err)
-			require.Equal(t, fs.FileMode(0o700), info.Mode().Perm(), dir)
-		}
+		info, err := os.Stat(dir)
+		require.NoError(t, err)
+		return info.Mode()
 	}
 	keep(t, open(t, dir), "alice", "value")
-	private()
+	require.Equal(t, fs.FileMode(0o700), mode().Perm())
 
-	// The pod starts again, and its volume is mounted with the same fsGroup.
-	require.NoError(t, filepath.WalkDir(volume, func(path string, d fs.DirEntry, err error) error {
+	// The pod starts again, and all that is on the volume is opened to the group.
+	require.NoError(t, filepath.WalkDir(filepath.Join(volume, "pinterest"), func(path string, d fs.DirEntry, err error) error {
 		require.NoError(t, err)
 		info, err := d.Info()
 		require.NoError(t, err)
@@ -206,16 +219,15 @@ func TestNewKeepsItsDirectoryToItselfInAVolumeOfAGroup(t *testing.T) {
 		}
 		return os.Chmod(path, info.Mode()|0o660)
 	}))
+	require.Equal(t, fs.ModeDir|fs.ModeSetgid|0o770, mode(), "the premise")
 	s := open(t, dir)
 	require.Equal(t, "value", kept(t, s, "alice"))
 	keep(t, s, "alice", "newer")
-	info, err := os.Stat(dir)
-	require.NoError(t, err)
-	require.Equal(t, fs.FileMode(0o700), info.Mode().Perm())
+	require.Equal(t, fs.FileMode(0o700), mode().Perm())
 
 	require.NoError(t, os.Chmod(dir, fs.ModeSetgid|0o775))
 	_, err = filestore.New(dir)
-	require.ErrorContains(t, err, "others can get at the tokens")
+	require.ErrorContains(t, err, "others can get at the tokens", "a directory that everybody may read is another matter")
 }
 
 func TestRoomIsTakenBeforeFRuns(t *testing.T) {
@@ -507,8 +519,9 @@ func runAsOrdinaryUser(t *testing.T, pattern, passed string) {
 }
 
 const (
-	aloneVariable = "PINTEREST_FILESTORE_ALONE" // is set in a process that has a test to itself
-	fleetVariable = "PINTEREST_FILESTORE_FLEET" // holds the directory that a fleet shares
+	aloneVariable  = "PINTEREST_FILESTORE_ALONE"  // is set in a process that has a test to itself
+	fleetVariable  = "PINTEREST_FILESTORE_FLEET"  // holds the directory that a fleet shares
+	volumeVariable = "PINTEREST_FILESTORE_VOLUME" // holds the directory of a volume
 )
 
 // alone tells whether the test has this process to itself; if not it runs the

@@ -57,8 +57,9 @@ type Shared struct {
 
 // TestSharedStore checks all that [TestStore] does, and what only a store that
 // outlives a process can show: that what Update returned for is there after any
-// crash, that processes exclude each other, and that one that dies holds up
-// nobody.
+// crash, that processes exclude each other, that one that dies holds up nobody,
+// and one that lost its lock while it was paused overwrites nothing. What needs
+// ReadOnly or Away is left out without them.
 //
 // For its other processes it runs the test binary again with the calling test
 // alone (-test.run), where TestSharedStore does what it is asked to and skips

@@ -10,7 +10,7 @@
 //
 // A store that processes share, or that outlives them, is checked by
 // [TestSharedStore], which does the same and then lets several processes meet
-// in it, and kills some. It makes them of the running test binary: there is
+// in it, kills some and pauses others. It makes them of the running test binary: there is
 // nothing else to set up.
 //
 //	func TestMyStore(t *testing.T) {
