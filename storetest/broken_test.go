@@ -530,7 +530,7 @@ var brokenShared = []struct {
 		s.lockFiles, s.lease, s.looksOnce = true, time.Millisecond*300, true
 		return s
 	}},
-	{"lists the first five thousand keys", "ten thousand", func(string) pinterest.Store { return limited(5000)() }},
+	{"lists the first five thousand keys", "thousands of keys", func(string) pinterest.Store { return limited(5000)() }},
 	{"does not tell f that its lock is lost", "a paused process", func(dir string) pinterest.Store {
 		s := newDirStore(dir)
 		s.lockFiles, s.lease, s.silent, s.minds = true, time.Millisecond*300, true, true

@@ -42,7 +42,7 @@ func wait() { <-time.After(outage) }
 func testAway(t *testing.T, s Shared, place string) {
 	store := s.Open(t, place)
 	keep(t, store, "key", "old")
-	for name, call := range map[string]func(ctx context.Context) error{
+	calls := map[string]func(ctx context.Context) error{
 		"Load": func(ctx context.Context) error {
 			value, err := store.Load(ctx, "key")
 			if err == nil {
@@ -68,15 +68,19 @@ func testAway(t *testing.T, s Shared, place string) {
 			return err
 		},
 		"Delete": func(ctx context.Context) error { return store.Delete(ctx, "gone") },
-	} {
-		back := s.Away(t, place)
-		done := make(chan error, 1)
-		go func() { done <- call(patient(t)) }()
-		wait()
-		back()
-		if err := receive(t, done, "a "+name+" that began while the store was away"); err != nil {
-			require.NotErrorIs(t, err, fs.ErrNotExist, "%s while the store was away", name)
-		}
+	}
+	done := make(map[string]chan error)
+	back := s.Away(t, place)
+	for name, call := range calls {
+		c := make(chan error, 1)
+		done[name] = c
+		go func() { c <- call(patient(t)) }()
+	}
+	wait()
+	back()
+	for name, done := range done {
+		err := receive(t, done, "a call of "+name+" that began while the store was away")
+		assert.NotErrorIs(t, err, fs.ErrNotExist, "%s while the store was away", name)
 	}
 	require.Equal(t, "old", kept(t, store, "key"), "once the store was back")
 	keep(t, store, "key", "new")

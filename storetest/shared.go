@@ -100,7 +100,7 @@ var sharedChecks = []struct {
 	lacks     func(s Shared) string // which hook the check cannot do without, if it is not there
 }{
 	{behaviour: "what was kept is there in a fresh open", run: testReopen, contract: durably},
-	{behaviour: "ten thousand keys are kept", run: testTenThousandKeys, contract: showsDue},
+	{behaviour: "thousands of keys are kept", run: testThousandsOfKeys, contract: showsDue},
 	{behaviour: "opened twice it is one store", run: testOpenedTwice, contract: excludes},
 	{behaviour: "processes exclude each other", run: testProcesses, contract: excludes},
 	{behaviour: "processes exclude each other while one deletes", run: testProcessesDelete, contract: excludes},
