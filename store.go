@@ -62,6 +62,7 @@ type Store interface {
 	//
 	// The order is not defined. A key that is there, and due, from beginning to
 	// end is seen once, whatever else changes meanwhile; one that comes or goes
-	// may be.
+	// may be. Given a time, a store may pass over a key that is being updated:
+	// somebody is at it.
 	Each(ctx context.Context, before time.Time, f func(key string, value []byte) error) error
 }
