@@ -4,9 +4,11 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"net"
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -46,19 +48,21 @@ var (
 		`(?:(?:access|refresh|id|auth|api|session)[_-]?(?:token|key)|code[_-]?verifier|secret|passw(?:or)?d)\\*["']?\s*(?:[:=]|%3D)\s*\[?\s*` + namedValue,
 		`(?:\bcode|token|assertion|pwd)(?:(?:=|%3D)` + namedValue + `|\\*["']\s*:\s*\[?\s*\\*["']([^"'\\]*))`,
 		`[?&][\w.~%-]+=([^\s"'&<>]+)`,
-		`://([^\s"'@/]+)@`,
-		`([^\s"'/(=]+:[^\s"'/@]+)@`,
+		`([^\s"'/(=]*:[^\s"'/@]+)@`,
 		`(\bpin[acr][_.][^\s"'&,}<]+)`,
 		`((?:\b(?:0x)?[0-9a-f]{1,3}[\s,;:]+){7,}(?:0x)?[0-9a-f]{1,3}\b)`, // bytes, as %v, % x and %#v write them
 	}, "|"))
 
 	// A word ends where no secret would go on; a slash is left out, so that of a
 	// path only the parts that look opaque are hidden.
-	anyWord = regexp.MustCompile(`(?s)\[redacted\]|[\pL\pM0-9_.:+%-]+|.`)
+	anyWord = regexp.MustCompile(`(?s)\[redacted\]|[\pL0-9_.:+%-]+|.`)
+
+	// hiddenWords are hidden words in a row: one is enough, whatever separates them.
+	hiddenWords = regexp.MustCompile(`\[redacted\]([^\pL\p{Nd}]*\[redacted\])+`)
 
 	// plainPart is a number, a short name such as v5 or x509, or letters as words are
 	// written: lower, Capital, UPPER or CamelCase.
-	plainPart = regexp.MustCompile(`^(?:\d{1,5}|[\pL\pM\d]{1,5}|\p{Lu}?[\p{Ll}\p{Lo}\pM]{1,20}|\p{Lu}{1,20}|\p{Lu}?\p{Ll}{3,}(?:\p{Lu}\p{Ll}{3,}){1,4})$`)
+	plainPart = regexp.MustCompile(`^(?:\d{1,5}|[\pL\d]{1,5}|\p{Lu}?[\p{Ll}\p{Lo}]{1,20}|\p{Lu}{1,20}|\p{Lu}?\p{Ll}{3,}(?:\p{Lu}\p{Ll}{3,}){1,4})$`)
 
 	// unspoken are letters that no word is made of.
 	unspoken  = regexp.MustCompile(`(?i)[b-df-hj-np-tv-xz]{6}|^[b-df-hj-np-tv-xz]{5}[a-z]*$|[aeiou]{5}`)
@@ -70,84 +74,74 @@ var (
 func (h *hider) text(s string) string {
 	s = strings.ToValidUTF8(s, "")
 	if len(s) > mostText { // what the last word was is not known
-		s = s[:strings.LastIndexFunc(s[:mostText], unicode.IsSpace)+1]
+		s = s[:max(0, strings.LastIndexFunc(s[:mostText], unicode.IsSpace))]
 	}
-	secret := make([]bool, len(s))
-	mark := func(from, to int) {
-		for i := max(from, 0); i < to; i++ {
-			secret[i] = true
+	hidden := make([]bool, len(s))
+	hide := func(from, to int) {
+		for i := from; i < to; i++ {
+			hidden[i] = true
 		}
 	}
 	for _, m := range namedSecret.FindAllStringSubmatchIndex(s, -1) {
 		for g := 2; g < len(m); g += 2 {
-			mark(m[g], m[g+1])
+			hide(m[g], m[g+1])
 		}
 	}
 	// In pieces, a secret could read like words.
 	letters, at := onlyLetters(s)
 	for _, secret := range h.secrets {
-		b := []byte(secret)
-		for _, known := range []string{secret, base64.StdEncoding.EncodeToString(b), base64.URLEncoding.EncodeToString(b), hex.EncodeToString(b)} {
+		if len(secret) < shortest {
+			continue
+		}
+		for _, known := range []string{secret, base64.StdEncoding.EncodeToString([]byte(secret)), hex.EncodeToString([]byte(secret))} {
 			n := min(len(known), piece)
-			for i := 0; len(secret) >= shortest && i+n <= len(s); i++ {
+			for i := 0; i+n <= len(s); i++ {
 				if strings.Contains(known, s[i:i+n]) {
-					mark(i, i+n)
+					hide(i, i+n)
 				}
 			}
 			known, _ := onlyLetters(known)
 			for i := 0; i+spelled <= len(letters); i++ {
 				if strings.Contains(known, letters[i:i+spelled]) {
-					mark(at[i], at[i+spelled-1]+1)
+					for _, i := range at[i : i+spelled] {
+						hidden[i] = true
+					}
 				}
 			}
 		}
 	}
 	var b strings.Builder
-	between, hidden := "", false // what came since a word was hidden
 	for _, word := range anyWord.FindAllString(s, -1) {
-		hide := !isPlain(word)
-		for i := range word {
-			hide = hide || secret[i]
-		}
-		secret = secret[len(word):]
-		switch isWord := strings.ContainsFunc(word, isWordRune); {
-		case !hide && hidden && !isWord:
-			between += word
-		case hide && hidden: // one is enough, whatever separates them
-			between = ""
-		case hide:
+		if !isPlain(word) || slices.Contains(hidden[:len(word)], true) {
 			b.WriteString(redacted)
-			hidden = true
-		default:
-			b.WriteString(between + word)
-			between, hidden = "", word == redacted
+		} else {
+			b.WriteString(word)
 		}
+		hidden = hidden[len(word):]
 	}
-	return b.String() + between
+	return hiddenWords.ReplaceAllString(b.String(), redacted)
 }
 
-// onlyLetters returns the letters and digits of ASCII in s, and where they are.
+// onlyLetters returns the letters and digits of ASCII in s, in lower case, and
+// where they are.
 func onlyLetters(s string) (letters string, at []int) {
 	var b []byte
-	for i := range len(s) {
-		if c := s[i]; '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z' {
-			b, at = append(b, c), append(at, i)
+	for i, r := range s {
+		if r = unicode.ToLower(r); strings.ContainsRune("0123456789abcdefghijklmnopqrstuvwxyz", r) {
+			b, at = append(b, byte(r)), append(at, i)
 		}
 	}
 	return string(b), at
 }
 
-func isWordRune(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
-
 // isPlain reports whether a word is an address, or made of plain parts and few
 // digits.
 func isPlain(word string) bool {
-	word = strings.Trim(word, "_.:+%-")
-	if _, err := netip.ParseAddrPort(word); err == nil || word == redacted {
+	if _, err := netip.ParseAddrPort(strings.Trim(word, ".:-")); err == nil {
 		return true
 	}
 	digits := 0
-	for part := range strings.FieldsFuncSeq(word, func(r rune) bool { return !isWordRune(r) && !unicode.IsMark(r) }) {
+	for part := range strings.FieldsFuncSeq(word, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
 		if !wellKnown.MatchString(part) && (!plainPart.MatchString(part) || unspoken.MatchString(part)) {
 			return false
 		}
@@ -204,9 +198,6 @@ func (e *quietError) Temporary() bool {
 
 // Timeout lets a url.Error of ours tell what the original would.
 func (e *quietError) Timeout() bool {
-	t, ok := errors.AsType[interface {
-		error
-		Timeout() bool
-	}](e.err)
-	return ok && t.Timeout()
+	n, ok := errors.AsType[net.Error](e.err)
+	return ok && n.Timeout()
 }

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"compress/zlib"
 	"encoding/json"
@@ -12,7 +13,6 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"strconv"
 )
 
 const (
@@ -49,7 +49,7 @@ func read(resp *http.Response, hide *hider) (fields map[string]any, problem stri
 func readUpTo(r io.Reader) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(r, maxAnswer+1))
 	if len(body) > maxAnswer {
-		return body[:maxAnswer], errTooLong
+		err = errTooLong
 	}
 	return body, err
 }
@@ -57,28 +57,17 @@ func readUpTo(r io.Reader) ([]byte, error) {
 // unpack undoes compression, which is known by how the body begins: it may
 // come unasked, unnamed, twice, and without its end.
 func unpack(body []byte, err error) ([]byte, error) {
-	for range 3 {
+	for range 2 {
 		var r io.Reader
-		var no error
-		switch {
-		case bytes.HasPrefix(body, []byte{0x1f, 0x8b}):
-			r, no = gzip.NewReader(bytes.NewReader(body))
-		case len(body) > 2 && body[0] == 0x78 && (int(body[0])<<8|int(body[1]))%31 == 0:
-			r, no = zlib.NewReader(bytes.NewReader(body))
-		default:
-			return body, err
-		}
-		if no != nil {
-			return body, err
+		if z, no := gzip.NewReader(bytes.NewReader(body)); no == nil {
+			r = z
+		} else if z, no := zlib.NewReader(bytes.NewReader(body)); no == nil {
+			r = z
+		} else {
+			break
 		}
 		unpacked, end := readUpTo(r)
-		if len(unpacked) == 0 {
-			return body, err
-		}
-		body = unpacked
-		if err == nil {
-			err = end
-		}
+		body, err = unpacked, cmp.Or(err, end)
 	}
 	return body, err
 }
@@ -86,38 +75,35 @@ func unpack(body []byte, err error) ([]byte, error) {
 // readFields finds the fields of a JSON object, or of a form as x/oauth2 reads
 // one. Whole is false if the object did not end.
 func readFields(body []byte, kind string) (fields map[string]any, whole bool) {
-	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\ufeff")))
-	if (kind == formType || kind == "text/plain") && !bytes.HasPrefix(body, []byte("{")) {
-		values, _ := url.ParseQuery(string(body)) // with those that it could read
-		form := make(map[string]any, len(values))
-		for name := range values {
-			form[name] = values.Get(name)
-		}
-		if telling(form) {
-			return form, true
-		}
-	}
 	body = bytes.Map(func(r rune) rune { // JSON has no others, save raw ones in a careless server's strings
 		if r < ' ' {
 			return ' '
 		}
 		return r
 	}, body)
+	body = bytes.Trim(body, " \ufeff")
 	whole = true
-	rest := body
-	for range 1000 {
+	isObject := bytes.HasPrefix(body, []byte("{"))
+	for rest := body; stringOf(fields, "access_token") == ""; {
 		i := bytes.IndexByte(rest, '{')
 		if i < 0 {
 			break
 		}
-		first := len(rest) == len(body) && i == 0
 		object, after, ended := readObject(rest[i:])
 		rest = after
-		switch {
-		case stringOf(object, "access_token") != "": // worth more than what came first
-			return object, ended
-		case fields == nil && (first || telling(object)):
+		// A token is worth more than what came first.
+		if len(fields) == 0 && (isObject || telling(object)) || stringOf(object, "access_token") != "" {
 			fields, whole = object, ended
+		}
+	}
+	if fields == nil && (kind == formType || kind == "text/plain") {
+		values, _ := url.ParseQuery(string(body)) // with those that it could read
+		form := make(map[string]any)
+		for name := range values {
+			form[name] = values.Get(name)
+		}
+		if telling(form) {
+			return form, true
 		}
 	}
 	return fields, whole
@@ -133,50 +119,47 @@ func telling(fields map[string]any) bool {
 	return false
 }
 
-var nextField = regexp.MustCompile(`,\s*"|}`)
+var nextField = regexp.MustCompile(`, *"|}`)
 
 // readObject reads the JSON object that data begins with field by field, so
 // that what is odd about one field, or how the object ends, loses none of the
 // others. The last of a name wins. Rest is what follows.
 func readObject(data []byte) (fields map[string]any, rest []byte, whole bool) {
+	fields = make(map[string]any)
 	rest = data[1:]
 	for {
 		rest = bytes.TrimLeft(rest, " ,")
 		if after, ok := bytes.CutPrefix(rest, []byte("}")); ok {
-			if fields == nil {
-				fields = make(map[string]any)
-			}
 			return fields, after, true
 		}
 		if !bytes.HasPrefix(rest, []byte(`"`)) {
 			return fields, rest, false
 		}
 		var name string
-		after, err := decode(rest, &name)
+		after, _ := decode(rest, &name)
 		after, colon := bytes.CutPrefix(bytes.TrimLeft(after, " "), []byte(":"))
-		if err != nil || !colon {
-			return fields, rest[1:], false
+		if !colon {
+			return fields, rest, false
 		}
 		after = bytes.TrimLeft(after, " ")
 		var raw json.RawMessage
+		var err error
 		rest, err = decode(after, &raw)
 		if _, odd := errors.AsType[*json.SyntaxError](err); odd && !bytes.ContainsAny(after[:1], "{[") {
-			next := nextField.FindIndex(after)
-			if next == nil {
-				return fields, nil, false
+			if next := nextField.FindIndex(after); next != nil {
+				rest = after[next[0]:]
+				continue
 			}
-			rest = after[next[0]:]
-			continue
 		}
-		if err != nil || len(rest) == 0 && bytes.ContainsAny(raw[:1], "-0123456789") {
-			return fields, nil, false // a number may go on
+		if err != nil {
+			return fields, nil, false
 		}
 		var v any
 		if json.Unmarshal(raw, &v) != nil {
-			v, _ = strconv.ParseFloat(string(raw), 64) // infinite, as it is out of range
+			v = json.Number(raw) // out of range
 		}
-		if fields == nil {
-			fields = make(map[string]any)
+		if _, isNumber := v.(float64); isNumber && len(rest) == 0 {
+			return fields, nil, false // it may go on
 		}
 		fields[name] = v
 	}

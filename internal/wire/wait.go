@@ -2,9 +2,9 @@ package wire
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"net/http"
-	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -30,14 +30,13 @@ func RetryAfter(resp *http.Response) time.Duration {
 		var wait time.Duration
 		if t, err := http.ParseTime(value); err == nil {
 			wait = t.Sub(now)
-		} else if i := strings.IndexAny(value, ",;"); i >= 0 {
-			value = value[:i]
 		}
-		switch n, _ := Number(value); {
-		case n > 0 && n <= most.Seconds():
-			wait = time.Duration(n * float64(time.Second))
-		case n > most.Seconds() && n < math.MaxInt32:
+		first, _, _ := strings.Cut(strings.ReplaceAll(value, ";", ","), ",")
+		switch n, _ := Number(first); {
+		case n > most.Seconds():
 			wait = time.Unix(int64(n), 0).Sub(now)
+		case n > 0:
+			wait = time.Duration(n * float64(time.Second))
 		}
 		if wait > 0 && wait <= most {
 			return wait
@@ -49,18 +48,6 @@ func RetryAfter(resp *http.Response) time.Duration {
 // Number reads a JSON number, also one in a string, or any of Go's own: a
 // token's Extra fields may come from anywhere.
 func Number(v any) (float64, bool) {
-	switch v := reflect.ValueOf(v); {
-	case !v.IsValid():
-		return 0, false
-	case v.CanInt():
-		return float64(v.Int()), true
-	case v.CanUint():
-		return float64(v.Uint()), true
-	case v.CanFloat():
-		return v.Float(), !math.IsNaN(v.Float())
-	case v.Kind() == reflect.String:
-		f, err := strconv.ParseFloat(strings.TrimSpace(v.String()), 64)
-		return f, !math.IsNaN(f) && (err == nil || errors.Is(err, strconv.ErrRange))
-	}
-	return 0, false
+	f, err := strconv.ParseFloat(strings.TrimSpace(fmt.Sprint(v)), 64)
+	return f, !math.IsNaN(f) && (err == nil || errors.Is(err, strconv.ErrRange))
 }

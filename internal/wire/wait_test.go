@@ -28,6 +28,8 @@ func TestRetryAfterIsReadInEveryForm(t *testing.T) {
 			"a date":                {retry, at(90 * time.Second), 429, 90 * time.Second},
 			"a date gone by":        {retry, at(-time.Hour), 429, 0},
 			"a Unix time":           {retry, unix(time.Minute), 503, time.Minute},
+			"thirty-one days off":   {retry, at(31 * 24 * time.Hour), 429, 0},
+			"a limit's old date":    {retry, time.Now().Add(time.Minute).UTC().Format(time.ANSIC), 429, time.Minute},
 			"nothing":               {retry, "", 429, 0},
 			"nonsense":              {retry, "soon", 429, 0},
 			"not a number":          {retry, "NaN", 429, 0},
@@ -74,7 +76,7 @@ func TestNumberReadsEveryKindOfNumber(t *testing.T) {
 	type seconds string
 	for _, v := range []any{
 		7, int8(7), int16(7), int32(7), int64(7), uint(7), uint8(7), uint16(7), uint32(7), uint64(7), uintptr(7),
-		float32(7), float64(7), json.Number("7"), "7", " 7.0 ", seconds("7e0"),
+		float32(7), float64(7), json.Number("7"), "7", " 7.0 ", seconds("7e0"), "0x7p0",
 	} {
 		n, ok := Number(v)
 		assert.True(t, ok, "%T", v)

@@ -10,7 +10,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math"
 	"net/http"
 	"net/url"
@@ -70,11 +69,7 @@ func Post(ctx context.Context, client *http.Client, r Request) (*Answer, error) 
 		ctx = context.WithValue(ctx, sendingKey{}, true)
 	}
 	hide := &hider{secrets: r.secrets()}
-	var body io.Reader
-	if r.Form != nil {
-		body = strings.NewReader(r.Form.Encode())
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.URL, body)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.URL, strings.NewReader(r.Form.Encode()))
 	if err != nil {
 		return nil, hide.error(err)
 	}
@@ -95,7 +90,7 @@ func Post(ctx context.Context, client *http.Client, r Request) (*Answer, error) 
 
 // secrets are those that the request itself carries, and those it names.
 func (r Request) secrets() []string {
-	secrets := slices.Clone(r.Secrets)
+	var secrets []string
 	for name, values := range r.Form {
 		switch name {
 		case "grant_type", "redirect_uri", "scope", "continuous_refresh", "refresh_on", "token_type_hint", "client_id":
@@ -103,39 +98,28 @@ func (r Request) secrets() []string {
 			secrets = append(secrets, values...)
 		}
 	}
-	scheme, credentials, ok := strings.Cut(r.Authorization, " ")
-	if !ok {
-		credentials = scheme
-	}
-	secrets = append(secrets, credentials)
-	if pair, err := base64.StdEncoding.DecodeString(credentials); err == nil && strings.EqualFold(scheme, "Basic") {
-		_, secret, _ := strings.Cut(string(pair), ":") // the id is public
-		raw, _ := url.QueryUnescape(secret)
-		secrets = append(secrets, secret, raw)
-	}
-	return secrets
+	_, credentials, _ := strings.Cut(r.Authorization, " ")
+	basic, _ := base64.StdEncoding.DecodeString(credentials)
+	_, secret, _ := strings.Cut(string(basic), ":") // the id is public
+	raw, _ := url.QueryUnescape(secret)
+	return slices.Concat(secrets, r.Secrets, []string{credentials, secret, raw})
 }
 
 var (
-	errorWord  = regexp.MustCompile(`^[a-z_]{1,40}$`)
-	requestID  = regexp.MustCompile(`^(\d{1,20}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$`)
-	shownField = []string{"status", "message", "error", "error_description", "error_uri"}
+	errorWord = regexp.MustCompile(`^[a-z_]{1,40}$`)
+	requestID = regexp.MustCompile(`^(\d{1,20}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$`)
 )
 
 func newAnswer(req *http.Request, resp *http.Response, hide *hider) *Answer {
 	a := &Answer{StatusCode: resp.StatusCode, RetryAfter: RetryAfter(resp)}
 	a.Fields, a.Problem, a.Cut = read(resp, hide)
-	for _, name := range []string{"access_token", "refresh_token"} {
-		if token := stringOf(a.Fields, name); token != "" {
-			hide.secrets = append(hide.secrets, token)
-		}
-	}
+	hide.secrets = append(hide.secrets, stringOf(a.Fields, "access_token"), stringOf(a.Fields, "refresh_token"))
 	if a.StatusCode/100 == 3 {
 		a.Problem = "the endpoint answered with a redirect, which a token request never follows: check Endpoint.TokenURL"
 	}
 
 	public := make(map[string]any)
-	for _, name := range shownField {
+	for _, name := range []string{"status", "message", "error", "error_description", "error_uri"} {
 		if s := hide.text(stringOf(a.Fields, name)); s != "" {
 			public[name] = s
 		}
@@ -154,21 +138,18 @@ func newAnswer(req *http.Request, resp *http.Response, hide *hider) *Answer {
 	}
 
 	a.Response = &http.Response{
-		Status:     strings.TrimSpace(fmt.Sprint(a.StatusCode, " ", http.StatusText(a.StatusCode))),
+		Status:     fmt.Sprint(a.StatusCode, " ", http.StatusText(a.StatusCode)),
 		StatusCode: a.StatusCode,
-		Proto:      "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header:  make(http.Header),
-		Body:    http.NoBody,
-		Request: publicRequest(req),
+		Header:     make(http.Header),
+		Body:       http.NoBody,
+		Request:    publicRequest(req),
 	}
-	for name, values := range resp.Header {
-		if slices.Contains([]string{"Content-Type", "Date", "Retry-After", "X-Pinterest-Rid"}, name) || strings.HasPrefix(name, "X-Ratelimit-") {
-			for _, v := range values {
-				if name != "X-Pinterest-Rid" || !requestID.MatchString(v) || hide.quotes(v) {
-					v = hide.text(v)
-				}
-				a.Response.Header.Add(hide.text(name), v)
+	for _, name := range []string{"Content-Type", "Date", "Retry-After", "X-Pinterest-Rid", "X-Ratelimit-Limit", "X-Ratelimit-Remaining", "X-Ratelimit-Reset"} {
+		for _, v := range resp.Header[name] {
+			if !requestID.MatchString(v) || hide.quotes(v) {
+				v = hide.text(v)
 			}
+			a.Response.Header.Add(name, v)
 		}
 	}
 	a.RequestID = a.Response.Header.Get("X-Pinterest-Rid")
@@ -181,10 +162,7 @@ func publicRequest(req *http.Request) *http.Request {
 	to.User, to.RawQuery = nil, ""
 	header := req.Header.Clone()
 	header.Del("Authorization")
-	return &http.Request{
-		Method: req.Method, URL: &to, Host: req.Host, Header: header, Body: http.NoBody,
-		Proto: req.Proto, ProtoMajor: req.ProtoMajor, ProtoMinor: req.ProtoMinor,
-	}
+	return &http.Request{Method: req.Method, URL: &to, Header: header, Body: http.NoBody}
 }
 
 // stringOf returns the field of the given name, if it is a string.

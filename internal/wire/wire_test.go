@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -62,28 +63,44 @@ func TestARequestIsAPostOfTheForm(t *testing.T) {
 }
 
 func TestAnAnswerSaysWhatPinterestSaid(t *testing.T) {
-	a := post(t, answering(401, `{"code":283,"message":"The refresh\ntoken is invalid.","status":"failure","data":"x","error":"invalid_grant","error_description":"gone","error_uri":"https://example.com/why?x=y"}`,
-		"X-Pinterest-Rid", "12345678901234567890", "Retry-After", "60", "Set-Cookie", "a=b", "X-Ratelimit-Limit", "100;w=1"), Request{})
-	assert.Equal(t, 401, a.StatusCode)
-	assert.Equal(t, "x", a.Fields["data"])
-	assert.Empty(t, a.Problem)
-	assert.Equal(t, 283, a.Code)
-	assert.Equal(t, "The refresh\ntoken is invalid.", a.Message)
-	assert.Equal(t, "invalid_grant", a.Word)
-	assert.Equal(t, "gone", a.Description)
-	assert.Equal(t, "https://example.com/why?x=[redacted]", a.URI)
-	assert.Equal(t, "12345678901234567890", a.RequestID)
-	assert.Equal(t, time.Minute, a.RetryAfter)
-	assert.JSONEq(t, `{"code":283,"message":"The refresh\ntoken is invalid.","status":"failure","error":"invalid_grant","error_description":"gone","error_uri":"https://example.com/why?x=[redacted]"}`, string(a.Body))
-	assert.Equal(t, http.Header{
-		"Content-Type": {"application/json"}, "X-Pinterest-Rid": {"12345678901234567890"}, "Retry-After": {"60"}, "X-Ratelimit-Limit": {"100;w=1"},
-	}, a.Response.Header)
-	assert.Equal(t, "401 Unauthorized", a.Response.Status)
+	const body = `{"code":283,"data":"x","error":"invalid_grant","error_description":"gone","error_uri":"https://example.com/why?x=y","message":"The refresh\ntoken is invalid.","status":"failure"}`
+	a := post(t, answering(401, body,
+		"X-Pinterest-Rid", "12345678901234567890", "Retry-After", "60", "Set-Cookie", "a=b", "Date", "Wed, 25 Nov 2026 10:00:00 GMT",
+		"X-Ratelimit-Limit", "100;w=1", "X-Ratelimit-Limit", "1000;w=60", "X-Ratelimit-Remaining", "99", "X-Ratelimit-Reset", "1795555555", "X-Ratelimit-Of", "nobody",
+	), Request{Form: url.Values{"code": {"c0de-9f8e7d6c5b4a"}}, Authorization: Basic("1234567", "s3cret-of-the-app")})
+	assert.Equal(t, &Answer{
+		StatusCode:  401,
+		Fields:      fieldsOf(t, body),
+		Code:        283,
+		Message:     "The refresh\ntoken is invalid.",
+		Word:        "invalid_grant",
+		Description: "gone",
+		URI:         "https://example.com/why?x=[redacted]",
+		RequestID:   "12345678901234567890",
+		RetryAfter:  time.Minute,
+		Body:        []byte(`{"code":283,"error":"invalid_grant","error_description":"gone","error_uri":"https://example.com/why?x=[redacted]","message":"The refresh\ntoken is invalid.","status":"failure"}`),
+		Response: &http.Response{
+			Status:     "401 Unauthorized",
+			StatusCode: 401,
+			Header: http.Header{
+				"Content-Type": {"application/json"}, "X-Pinterest-Rid": {"12345678901234567890"}, "Retry-After": {"60"}, "Date": {"Wed, 25 Nov 2026 10:00:00 GMT"},
+				"X-Ratelimit-Limit": {"100;w=1", "1000;w=60"}, "X-Ratelimit-Remaining": {"99"}, "X-Ratelimit-Reset": {"1795555555"},
+			},
+			Body: http.NoBody,
+			Request: &http.Request{
+				Method: "POST",
+				URL:    &url.URL{Scheme: "https", Host: "api.pinterest.com", Path: "/v5/oauth/token"},
+				Header: http.Header{"Accept": {"application/json"}, "Content-Type": {"application/x-www-form-urlencoded"}},
+				Body:   http.NoBody,
+			},
+		},
+	}, a)
 }
 
 func TestOddFieldsAreReadForWhatTheyAre(t *testing.T) {
 	for body, code := range map[string]int{
-		`{"code":283.0}`: 283, `{"code":"283"}`: 283, `{"code":1e999}`: 0, `{"code":1e18}`: 0, `{"code":[283]}`: 0, `{"code":null}`: 0, ``: 0,
+		`{"code":283.0}`: 283, `{"code":"283"}`: 283, `{"code":-1}`: -1, `{"code":2147483647}`: math.MaxInt32, `{"code":2147483648}`: 0, `{"code":-2147483648}`: 0,
+		`{"code":1e999}`: 0, `{"code":[283]}`: 0, `{"code":null}`: 0, ``: 0,
 	} {
 		a := post(t, answering(401, body), Request{})
 		assert.Equal(t, code, a.Code, body)
@@ -262,8 +279,11 @@ func TestNoAnswerHoldsASecretWhateverTheServerEchoes(t *testing.T) {
 }
 
 func TestTheVerdictIsNotLostToWhoChoosesTheCode(t *testing.T) {
-	r := Request{Form: url.Values{"code": {"grant"}}}
-	assert.Equal(t, "invalid_grant", post(t, answering(400, `{"error":"invalid_grant"}`), r).Word)
+	for code, word := range map[string]string{"grant": "invalid_grant", "d_grants": "", "an_invali": ""} {
+		a := post(t, answering(400, `{"error":"invalid_grant"}`), Request{Form: url.Values{"code": {code}}})
+		assert.Equal(t, word, a.Word, code)
+	}
+	assert.Empty(t, post(t, answering(400, `{"error":"server"}`), Request{Form: url.Values{"code": {"xserver"}}}).Word)
 }
 
 func TestAllThatIsPublicOfARequestStaysReadable(t *testing.T) {
@@ -271,13 +291,36 @@ func TestAllThatIsPublicOfARequestStaysReadable(t *testing.T) {
 		"grant_type": {"authorization_code"}, "redirect_uri": {"http://localhost:8085/"}, "scope": {"boards:read"}, "client_id": {"12345"},
 		"continuous_refresh": {"true"}, "refresh_on": {"true"}, "token_type_hint": {"access_token"},
 	}, Authorization: Basic("12345", "s3cret-of-the-app")}
-	const message = "authorization_code http://localhost:8085/ boards:read 12345 true access_token Basic"
+	const message = "authorization_code http://localhost:8085/ boards:read 12345: true access_token Basic"
 	a := post(t, answering(400, string(jsonOf(t, map[string]string{"message": message}))), r)
 	assert.Equal(t, message, a.Message)
 }
 
+func TestWhatARequestCarriesOrNamesIsHiddenThoughItReadsLikeWords(t *testing.T) {
+	for text, r := range map[string]Request{
+		"horse battery staple":     {Authorization: "Bearer horse.battery.staple"},
+		"staple battery horse":     {Authorization: Basic("1234567", "staple battery horse")},
+		"YTph YTph YTph YTph":      {Authorization: "Basic YTphYTphYTphYTph"},
+		"hill valley river":        {Form: url.Values{"code_verifier": {"hill-valley-river"}}},
+		"mountain lake":            {Secrets: []string{"none", "mountain-lake"}},
+		"fresh access":             {},
+		"fresh refresh":            {},
+		"staple%2Bbattery%2Bhorse": {Authorization: Basic("1234567", "staple+battery+horse")},
+	} {
+		a := post(t, answering(200, string(jsonOf(t, map[string]string{"message": "it is " + text + " that", "access_token": "fresh-access", "refresh_token": "fresh-refresh"}))), r)
+		assert.Equal(t, "it is [redacted] that", a.Message)
+	}
+}
+
 func TestTheRequestThatIsShownHoldsNoCredentials(t *testing.T) {
-	a := post(t, answering(200, "{}"), Request{URL: "https://user:hidden@example.com/token?key=hidden", Form: url.Values{"code": {"hidden"}}, Authorization: "Bearer hidden"})
+	var sent *http.Request
+	client := &http.Client{Transport: mock(func(r *http.Request) (*http.Response, error) {
+		sent = r
+		return &http.Response{StatusCode: 520}, nil
+	})}
+	a := post(t, client, Request{URL: "https://user:hidden@example.com/token?key=hidden", Form: url.Values{"code": {"hidden"}}, Authorization: "Bearer hidden"})
+	assert.Equal(t, "Bearer hidden", sent.Header.Get("Authorization"), "the one that was sent is as it was")
+	assert.Equal(t, "520 ", a.Response.Status, "as net/http has a status without a name")
 	assert.Equal(t, "https://example.com/token", a.Response.Request.URL.String())
 	assert.Equal(t, http.Header{"Accept": {"application/json"}, "Content-Type": {"application/x-www-form-urlencoded"}}, a.Response.Request.Header)
 	assert.Equal(t, http.NoBody, a.Response.Request.Body)
