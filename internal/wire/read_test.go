@@ -131,7 +131,7 @@ func TestAnAnswerThatBrokeOffKeepsEveryFieldThatCameWhole(t *testing.T) {
 func TestWhatIsOddAboutAFieldLosesNoneOfTheOthers(t *testing.T) {
 	assert.Equal(t, said{fields: map[string]any{
 		"code": json.Number("1e999"), "n": json.Number("-1e999"), "message": "two lines", "list": []any{1.0, map[string]any{"a": nil}}, "code2": "283", "last": nil,
-	}}, readBody("application/json", []byte("{\"code\":1e999,\"n\":-1e999,\"message\":\"two\nlines\",\"x\":nul,\"s\":\"bad \\q\",\"list\":[1,{\"a\":null}],\"code2\":\"283\",\"y\":undefined , \"last\":null,\"z\":NaN}"), nil))
+	}}, readBody("application/json", []byte("{\"code\":1e999,\"n\":-1e999,\"message\":\"two\nlines\",\"x\":nul,\"s\":\"{bad \\q\",\"list\":[1,{\"a\":null}],\"code2\":\"283\",\"y\":undefined , \"last\":null,\"z\":NaN}"), nil))
 }
 
 func TestNoFieldOfAnInnerObjectIsTakenForTheAnswers(t *testing.T) {
@@ -151,6 +151,7 @@ func TestAFormIsReadAsOAuth2Does(t *testing.T) {
 			assert.Equal(t, said{fields: want}, readBody(kind, []byte(body), nil), body)
 		}
 	}
+	assert.Equal(t, said{problem: `the answer is not a JSON object (19 bytes of "text/plain")`}, readBody("text/plain", []byte("Service unavailable"), nil), "a sentence is no form")
 	const link = `<a href="/?x=y&error=invalid_grant&z=">`
 	assert.Equal(t, said{problem: `the answer is not a JSON object (39 bytes of "text/html")`}, readBody("text/html", []byte(link), nil), "a page is no form")
 }
@@ -202,6 +203,8 @@ func TestABodyThatSaysNothingIsAProblemInWords(t *testing.T) {
 		{`{"code":283,"mess`, nil, "the answer broke off", true},
 		{`{"code":283,"message"`, nil, "the answer broke off", true},
 		{`{"code":283,"message":nul`, nil, "the answer broke off", true},
+		{`{"code":283,"message":undefined`, nil, "the answer broke off", true},
+		{`{"code":283,1:"gone"}`, nil, "the answer broke off", true},
 		{`{"code":283;"message":"gone"}`, nil, "the answer broke off", true},
 		{`{"code":283,"message":"cut he`, nil, "the answer broke off", true},
 		{`<p>{"code":283,"message":"cut he`, nil, "the answer broke off", true},

@@ -27,10 +27,8 @@ func RetryAfter(resp *http.Response) time.Duration {
 	}
 	for _, name := range names {
 		value := resp.Header.Get(name)
-		var wait time.Duration
-		if t, err := http.ParseTime(value); err == nil {
-			wait = t.Sub(now)
-		}
+		t, _ := http.ParseTime(value)
+		wait := t.Sub(now) // long gone by, if it is no date
 		first, _, _ := strings.Cut(strings.ReplaceAll(value, ";", ","), ",")
 		switch n, _ := Number(first); {
 		case n > most.Seconds():

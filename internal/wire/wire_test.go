@@ -298,14 +298,15 @@ func TestAllThatIsPublicOfARequestStaysReadable(t *testing.T) {
 
 func TestWhatARequestCarriesOrNamesIsHiddenThoughItReadsLikeWords(t *testing.T) {
 	for text, r := range map[string]Request{
-		"horse battery staple":     {Authorization: "Bearer horse.battery.staple"},
-		"staple battery horse":     {Authorization: Basic("1234567", "staple battery horse")},
-		"YTph YTph YTph YTph":      {Authorization: "Basic YTphYTphYTphYTph"},
-		"hill valley river":        {Form: url.Values{"code_verifier": {"hill-valley-river"}}},
-		"mountain lake":            {Secrets: []string{"none", "mountain-lake"}},
-		"fresh access":             {},
-		"fresh refresh":            {},
-		"staple%2Bbattery%2Bhorse": {Authorization: Basic("1234567", "staple+battery+horse")},
+		"horse battery staple":   {Authorization: "Bearer horse.battery.staple"},
+		"staple battery horse":   {Authorization: Basic("1234567", "staple battery horse")},
+		"YTph YTph YTph YTph":    {Authorization: "Basic YTphYTphYTphYTph"},
+		"hill valley river":      {Form: url.Values{"code_verifier": {"hill-valley-river"}}},
+		"mountain lake":          {Secrets: []string{"none", "mountain-lake"}},
+		"fresh access":           {},
+		"fresh refresh":          {},
+		"ab cd ef gh ij":         {Authorization: Basic("1234567", "ab!cd!ef!gh!ij")},
+		"ab%21cd%21ef%21gh%21ij": {Authorization: Basic("1234567", "ab!cd!ef!gh!ij")},
 	} {
 		a := post(t, answering(200, string(jsonOf(t, map[string]string{"message": "it is " + text + " that", "access_token": "fresh-access", "refresh_token": "fresh-refresh"}))), r)
 		assert.Equal(t, "it is [redacted] that", a.Message)
