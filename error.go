@@ -111,7 +111,7 @@ func (e *Error) Is(target error) bool {
 // the answer was a rate limit or a fault of the server, or the store failed.
 func (e *Error) Temporary() bool {
 	if e.StatusCode == 0 {
-		var p interface{ passing() bool }
+		var p *passingError
 		return errors.As(e.Err, &p) && !errors.Is(e.Err, context.Canceled)
 	}
 	return e.StatusCode == http.StatusRequestTimeout ||
@@ -192,7 +192,6 @@ func refusal(op string, a *wire.Answer) *Error {
 type passingError struct{ err error }
 
 func (e *passingError) Error() string { return e.err.Error() }
-func (e *passingError) passing() bool { return true }
 
 func (e *passingError) Is(target error) bool {
 	return target != ErrReauthorize && target != ErrClientRejected && errors.Is(e.err, target)

@@ -58,9 +58,6 @@ func (o *origin) Next(ctx context.Context, k renew.Known) renew.Outcome {
 		}
 		return renew.Outcome{Result: renew.Renewed, Token: t, Err: o.tell(ctx, t)}
 	}
-	if err := o.kept.check(); err != nil {
-		return failed(&Error{Op: o.op, Err: err}, nil)
-	}
 	locked, cancel := context.WithTimeout(ctx, 2*renewalTime) // a sibling's, and then ours
 	defer cancel()
 	var found, renewed *renew.Token

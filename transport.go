@@ -150,14 +150,11 @@ func (t *Transport) trusts(u *url.URL) bool {
 }
 
 // hostOf returns what url.Parse makes the Host of a URL that names one, as this
-// is asked at every request. Of a URL with a user in it, it returns no host.
+// is asked at every request. Of a URL with a user in it, it returns what is no host.
 func hostOf(rawURL string) string {
 	_, host, _ := strings.Cut(rawURL, "://")
 	if i := strings.IndexAny(host, "/?#"); i >= 0 {
 		host = host[:i]
-	}
-	if strings.Contains(host, "@") {
-		return ""
 	}
 	return host
 }
