@@ -1405,3 +1405,71 @@ func (q quotingStore) Update(ctx context.Context, key string, f func(context.Con
 		return value, due, err
 	})
 }
+
+func TestWhatAStoreSaysIsToldByTheKeyAndWithoutATokenThatItQuotes(t *testing.T) {
+	down := errors.New("the row of pina_AAAA1111bbbb is locked")
+	a := &pinterest.Accounts{Store: keyless{down}}
+	_, err := a.Load(t.Context(), "account")
+	for what, err := range map[string]error{
+		"loading":    err,
+		"saving":     a.Save(t.Context(), "account", expiredToken()),
+		"forgetting": a.Forget(t.Context(), "account"),
+	} {
+		require.EqualError(t, err, "pinterest: "+what+` the token of key "account": the row of [redacted] is locked`)
+		require.ErrorIs(t, err, down)
+	}
+}
+
+// A failover to a replica that lagged behind, while the token is good.
+func TestATokenThatTheStoreLostIsSavedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log journal
+		l := newLogin(t, &pinteresttest.Handler{StrictRotation: true})
+		l.conf.Logger = log.logger()
+		s := pinterest.NewMemoryStore()
+		src := fleet(t, l, s, 1)[0]
+		before, err := s.Load(t.Context(), "account")
+		require.NoError(t, err)
+		renewed, err := src.Refresh(t.Context())
+		require.NoError(t, err)
+		put(t, s, "account", before)
+		log.since()
+		time.Sleep(time.Minute)
+		_, err = src.Token() // looks
+		require.NoError(t, err)
+		require.NoError(t, src.Wait(t.Context()))
+		assert.Equal(t, renewed.RefreshToken, saved(t, s).RefreshToken)
+		assert.Equal(t, 1, l.fake.Counts().Refresh)
+		const expiries = " expiry=2000-01-31T00:00:00.000Z refresh_expiry=2000-03-01T00:00:00.000Z"
+		assert.Equal(t, []string{
+			`level=ERROR msg="pinterest: token not saved" op=refresh key=account error="the store has lost it" mend=time took=0s retry_in=soon`,
+			`level=INFO msg="pinterest: token saved" op=refresh key=account` + expiries,
+		}, log.since())
+	})
+}
+
+func TestARecordThatCannotBeReadIsLeftUntouchedByATokenThatIsNotSavedYet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, s := newLogin(t, &pinteresttest.Handler{StrictRotation: true}), newMoodyStore()
+		src := fleet(t, l, s, 1)[0]
+		before, err := s.Load(t.Context(), "account")
+		require.NoError(t, err)
+		down := errors.New("the database is down")
+		s.failSave.Store(&down)
+		renewed, err := src.Refresh(t.Context())
+		require.NoError(t, err)
+		put(t, s.Store, "account", []byte("{"))
+		s.failSave.Store(nil)
+		time.Sleep(time.Minute)
+		record, err := s.Load(t.Context(), "account")
+		require.NoError(t, err)
+		assert.Equal(t, "{", string(record))
+		_, err = src.Refresh(t.Context())
+		require.EqualError(t, err, `pinterest: refresh: no renewal is sent before the last one's token is saved: pinterest: refresh: the record under key "account": it is damaged: these 1 bytes are not a token's JSON`)
+
+		put(t, s.Store, "account", before)
+		require.NoError(t, src.Wait(t.Context()))
+		assert.Equal(t, renewed.RefreshToken, saved(t, s).RefreshToken)
+		assert.Equal(t, 1, l.fake.Counts().Refresh)
+	})
+}

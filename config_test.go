@@ -448,6 +448,18 @@ func TestExchangeLeavesWithItsContext(t *testing.T) {
 		require.ErrorAs(t, err, &e)
 		assert.True(t, e.Temporary())
 	})
+	t.Run("between two tries", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(100*time.Millisecond, cancel)
+			refused := &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
+			w, start := failing(refused), time.Now()
+			_, err := testConfig().Exchange(w.context(ctx), "code")
+			require.ErrorIs(t, err, refused)
+			assert.Equal(t, 100*time.Millisecond, time.Since(start))
+			assert.Len(t, w.requests(), 1)
+		})
+	})
 }
 
 // A program written for oauth2.Config compiles with the type's name changed.
@@ -486,6 +498,25 @@ func TestNoFormatOfAConfigHoldsItsSecret(t *testing.T) {
 	require.Contains(t, log.String(), "1234567")
 	assert.NotContains(t, log.String(), conf.ClientSecret)
 	assert.NotContains(t, log.String(), fmt.Sprintf("%x", conf.ClientSecret))
+}
+
+func TestWhatFormatsShow(t *testing.T) {
+	conf, mem := testConfig(), pinterest.NewMemoryStore()
+	legacy := *conf
+	legacy.RefreshOn, legacy.RefreshAhead = pinterest.RefreshOnLegacy, time.Hour
+	for want, v := range map[string]any{
+		`pinterest.Config{ClientID: "1234567", Host: "api.pinterest.com", RedirectURL: "http://localhost:8085/", Scopes: ["boards:read" "pins:read"], RefreshOn: continuous, RefreshAhead: 0s}`: conf,
+		`pinterest.Config{ClientID: "1234567", Host: "api.pinterest.com", RedirectURL: "http://localhost:8085/", Scopes: ["boards:read" "pins:read"], RefreshOn: legacy, RefreshAhead: 1h0m0s}`: legacy,
+		`pinterest.TokenSource{}`: new(pinterest.TokenSource),
+		`pinterest.TokenSource{refresh, Host: "api.pinterest.com", Key: ""}`:            conf.TokenSource(t.Context(), nil),
+		`pinterest.TokenSource{client_credentials, Host: "api.pinterest.com", Key: ""}`: conf.ClientCredentials(t.Context()),
+		`pinterest.TokenSource{refresh, Host: "api.pinterest.com", Key: "account"}`:     (&pinterest.Accounts{Config: conf, Store: mem}).Source("account"),
+		`pinterest.NewMemoryStore()`: mem,
+		`pinterest.Encrypted(…)`:     pinterest.Encrypted(mem, newAEAD(t, false)),
+	} {
+		assert.Equal(t, want, fmt.Sprint(v))
+		assert.Equal(t, want, fmt.Sprintf("%#v", v))
+	}
 }
 
 func TestNoFormatOfASourceOrStoreHoldsASecret(t *testing.T) {

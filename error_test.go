@@ -44,6 +44,9 @@ func TestEveryRefusalIsReadForWhatItMeans(t *testing.T) {
 		{403, `{"code":29,"message":"You are not permitted"}`, "unauthorized_client", pinterest.ErrClientRejected, false},
 		{429, `{"code":8,"message":"You have exceeded your rate limit"}`, "temporarily_unavailable", nil, temporary},
 		{429, ``, "temporarily_unavailable", nil, temporary},
+		{403, `{"code":8,"message":"You have exceeded your rate limit"}`, "temporarily_unavailable", nil, temporary},
+		{400, `{"code":8}`, "temporarily_unavailable", nil, temporary},
+		{200, `{"code":8}`, "", nil, false},
 		{500, `{"code":12,"message":"Something went wrong on our end"}`, "server_error", nil, temporary},
 		{503, `<html>Service Unavailable</html>`, "server_error", nil, temporary},
 		{400, `{"code":12,"message":"Something went wrong on our end"}`, "server_error", nil, temporary},
@@ -402,4 +405,24 @@ func TestATokenRequestFollowsNoRedirect(t *testing.T) {
 		server.Close()
 	}
 	assert.False(t, followed)
+}
+
+func TestAnErrorIsALineOfWords(t *testing.T) {
+	retrieve := &oauth2.RetrieveError{ErrorCode: "invalid_grant", ErrorDescription: "gone\r\n for  good"}
+	for want, e := range map[string]*pinterest.Error{
+		"pinterest: refresh: 400 Bad Request: " + strings.Repeat("wörd ", 33) + "w…":                           {Message: strings.Repeat("wörd ", 60)},
+		"pinterest: refresh: 400 Bad Request: " + strings.Repeat("a", 200):                                     {Message: strings.Repeat("a", 200)},
+		"pinterest: refresh: 400 Bad Request: said":                                                            {Message: " said\n"},
+		"pinterest: refresh: 400 Bad Request: said; the user must authorize the app again":                     {Message: "said", Err: retrieve},
+		"pinterest: refresh: 400 Bad Request: gone for good; the user must authorize the app again":            {Err: retrieve},
+		"pinterest: refresh: 400 Bad Request: invalid_grant; the user must authorize the app again":            {Err: &oauth2.RetrieveError{ErrorCode: "invalid_grant"}},
+		"pinterest: refresh: 400 Bad Request (code 1)":                                                         {Code: 1},
+		"pinterest: refresh: 400 Bad Request (request id 12)":                                                  {RequestID: "12"},
+		"pinterest: refresh: 400 Bad Request (code 1, request id 12, retry after 1s)":                          {Code: 1, RequestID: "12", RetryAfter: time.Second},
+		"pinterest: refresh: 400 Bad Request":                                                                  {},
+		"pinterest: refresh: 400 Bad Request (code 283, request id 12); the user must authorize the app again": {Code: 283, RequestID: "12"},
+	} {
+		e.Op, e.StatusCode = "refresh", http.StatusBadRequest
+		assert.EqualError(t, e, want)
+	}
 }

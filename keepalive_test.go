@@ -536,10 +536,20 @@ func (k keyless) Update(context.Context, string, func(context.Context, []byte) (
 func (k keyless) Delete(context.Context, string) error                              { return k.err }
 func (k keyless) Each(context.Context, time.Time, func(string, []byte) error) error { return k.err }
 
-// A hookedStore runs after, once, when a Load has read.
+// A hookedStore runs after, once, when a Load has read, and listed when Each has
+// listed a key.
 type hookedStore struct {
 	*moodyStore
-	after func()
+	after, listed func()
+}
+
+func (h *hookedStore) Each(ctx context.Context, before time.Time, f func(string, []byte) error) error {
+	return h.moodyStore.Each(ctx, before, func(key string, value []byte) error {
+		if h.listed != nil {
+			h.listed()
+		}
+		return f(key, value)
+	})
 }
 
 func (h *hookedStore) Load(ctx context.Context, key string) ([]byte, error) {
@@ -597,4 +607,100 @@ func TestASweepDropsNoSourceThatSomebodyHolds(t *testing.T) {
 		assert.ErrorIs(t, err, pinterest.ErrReauthorize)
 		assert.Same(t, src, a.Source("account"))
 	})
+}
+
+// While a rate limit holds it up, nobody else is asked about, and whoever leaves
+// does not wait.
+func TestASweepThatIsLeftDuringAPauseTellsOfNoAccountThatItHasNotAskedAbout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, &pinteresttest.Handler{Latency: time.Second})
+		s := pinterest.NewMemoryStore()
+		logins(t, l, s, 20)
+		time.Sleep(50 * day)
+		limit := pinteresttest.Fault{Status: 429, RetryAfter: "900", Latency: time.Second}
+		l.fake.Fail("/v5/oauth/token", limit, limit)
+		ctx, cancel := context.WithTimeout(l.ctx, time.Minute)
+		defer cancel()
+		start := time.Now()
+		renewed, errs := collect(l.accounts(s).KeepAlive(ctx, &pinterest.KeepAliveOptions{Parallel: 4}))
+		assert.Equal(t, time.Minute, time.Since(start))
+		assert.Len(t, renewed, l.fake.Counts().Refresh-2)
+		require.Len(t, errs, 3)
+		require.ErrorIs(t, errs[""], context.DeadlineExceeded)
+		delete(errs, "")
+		for key, err := range errs {
+			assert.ErrorContains(t, err, "429", key)
+		}
+	})
+}
+
+func TestASweepThatIsLeftReadsNoMoreOfTheStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, &pinteresttest.Handler{Latency: time.Second})
+		s := &listingStore{Store: pinterest.NewMemoryStore()}
+		logins(t, l, s, 1000)
+		time.Sleep(50 * day)
+		for range l.accounts(s).KeepAlive(l.ctx, &pinterest.KeepAliveOptions{Parallel: 2}) {
+			break
+		}
+		assert.Less(t, s.listed, 500)
+	})
+}
+
+// A listingStore counts the keys that it has listed.
+type listingStore struct {
+	pinterest.Store
+	listed int
+}
+
+func (s *listingStore) Each(ctx context.Context, before time.Time, f func(string, []byte) error) error {
+	return s.Store.Each(context.WithoutCancel(ctx), before, func(key string, value []byte) error {
+		s.listed++
+		return f(key, value)
+	})
+}
+
+// What a sweep has listed, or read, may be old by the time it is acted upon.
+func TestASweepActsUponWhatIsKeptNow(t *testing.T) {
+	for name, c := range map[string]struct {
+		change        func(t *testing.T, l *login, s pinterest.Store, a *pinterest.Accounts) // while the sweep reads the token
+		want          []string
+		wantRefreshes int
+	}{
+		"forgotten": {func(t *testing.T, _ *login, s pinterest.Store, a *pinterest.Accounts) {
+			require.NoError(t, a.Forget(t.Context(), "account"))
+		}, nil, 0},
+		"renewed in this process": {func(t *testing.T, _ *login, _ pinterest.Store, a *pinterest.Accounts) {
+			_, err := a.Source("account").Refresh(t.Context())
+			require.NoError(t, err)
+		}, nil, 1},
+		"a login elsewhere that is due": {func(t *testing.T, l *login, s pinterest.Store, a *pinterest.Accounts) {
+			_, err := a.Source("account").Refresh(t.Context())
+			require.NoError(t, err)
+			tok := l.fake.Login()
+			require.NoError(t, save(t, s, "account", &oauth2.Token{AccessToken: tok.AccessToken, RefreshToken: tok.RefreshToken}))
+		}, []string{"account"}, 2},
+	} {
+		for _, when := range []string{"is listed", "is read"} {
+			t.Run(name+" while it "+when, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					l := newLogin(t, new(pinteresttest.Handler))
+					s := &hookedStore{moodyStore: newMoodyStore()}
+					a := l.accounts(s)
+					require.NoError(t, save(t, s, "account", l.tok))
+					time.Sleep(50 * day)
+					change := func() { c.change(t, l, s, a) }
+					if when == "is listed" {
+						s.listed = change
+					} else {
+						s.after = change
+					}
+					renewed, errs := collect(a.KeepAlive(l.ctx, nil))
+					assert.Empty(t, errs)
+					assert.Equal(t, c.want, renewed)
+					assert.Equal(t, c.wantRefreshes, l.fake.Counts().Refresh)
+				})
+			})
+		}
+	}
 }

@@ -240,6 +240,12 @@ func TestTheRefreshExpiryIsReadWhateverKindOfNumberItIs(t *testing.T) {
 		until, ok := pinterest.RefreshExpiry(tok)
 		require.True(t, ok, "%T", v)
 		assert.Equal(t, int64(at), until.Unix(), "%T", v)
+		good := *tok
+		good.AccessToken = "pina_x"
+		handed, err := testConfig().TokenSource(t.Context(), &good).TokenContext(t.Context())
+		require.NoError(t, err)
+		until, _ = pinterest.RefreshExpiry(handed)
+		assert.Equal(t, int64(at), until.Unix(), "a source hands it on, %T", v)
 		data, err := pinterest.MarshalToken(tok)
 		require.NoError(t, err)
 		assert.Equal(t, `{"version":1,"refresh_token":"pinr.x","refresh_token_expires_at":1800000000}`, string(data), "%T", v)

@@ -136,3 +136,38 @@ func TestWaitOfAccountsWaitsForAllOfThem(t *testing.T) {
 		require.NoError(t, new(pinterest.Accounts).Wait(t.Context()))
 	})
 }
+
+func TestWaitOfAccountsWaitsForASweepButNotForItsPauses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, &pinteresttest.Handler{StrictRotation: true, Latency: 5 * time.Second})
+		s := pinterest.NewMemoryStore()
+		keys := logins(t, l, s, 8)
+		accounts := l.accounts(s)
+		time.Sleep(50 * day)
+		start := time.Now()
+		go func() {
+			for range accounts.KeepAlive(l.ctx, nil) {
+			}
+		}()
+		synctest.Wait()
+		require.NoError(t, accounts.Wait(t.Context()))
+		assert.Equal(t, 5*time.Second, time.Since(start))
+		for _, key := range keys {
+			tok, err := load(t, s, key)
+			require.NoError(t, err)
+			assert.True(t, tok.Valid(), key)
+		}
+
+		time.Sleep(50 * day)
+		l.fake.Fail("/v5/oauth/token", pinteresttest.Fault{Status: 429, RetryAfter: "900"})
+		go func() {
+			for range accounts.KeepAlive(l.ctx, nil) {
+			}
+		}()
+		time.Sleep(time.Minute)
+		start = time.Now()
+		require.NoError(t, accounts.Wait(t.Context()))
+		assert.Zero(t, time.Since(start))
+		time.Sleep(time.Hour)
+	})
+}
