@@ -1473,3 +1473,25 @@ func TestARecordThatCannotBeReadIsLeftUntouchedByATokenThatIsNotSavedYet(t *test
 		assert.Equal(t, 1, l.fake.Counts().Refresh)
 	})
 }
+
+func TestARecordThatCannotBeReadAnyMoreHurtsNobodyWhileTheTokenIsGood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log journal
+		l, s := newLogin(t, new(pinteresttest.Handler)), newMoodyStore()
+		l.conf.Logger = log.logger()
+		src := fleet(t, l, s, 1)[0]
+		_, err := src.Token()
+		require.NoError(t, err)
+		log.since()
+		put(t, s, "account", []byte("{"))
+		updates := s.updates.Load()
+		for range 10 {
+			tok, err := src.Token()
+			require.NoError(t, err)
+			assert.Equal(t, l.tok.AccessToken, tok.AccessToken)
+			time.Sleep(time.Minute)
+		}
+		assert.Equal(t, updates, s.updates.Load(), "no lock is taken")
+		assert.Empty(t, log.since(), "and nobody is told before it matters")
+	})
+}

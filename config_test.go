@@ -63,10 +63,11 @@ func TestTokenRequests(t *testing.T) {
 		"exchange lets the caller's options win": {
 			send: func(ctx context.Context, c *pinterest.Config) error {
 				_, err := c.Exchange(ctx, "code", oauth2.SetAuthURLParam("continuous_refresh", "false"),
-					oauth2.SetAuthURLParam("redirect_uri", "https://example.com/cb"), oauth2.VerifierOption("v3rifier"))
+					oauth2.SetAuthURLParam("redirect_uri", "https://example.com/cb"), oauth2.VerifierOption("v3rifier"),
+					oauth2.SetAuthURLParam("client_id", "other"), oauth2.SetAuthURLParam("response_type", "token"), oauth2.SetAuthURLParam("grant_type", "custom"))
 				return err
 			},
-			body: "code=code&code_verifier=v3rifier&continuous_refresh=false&grant_type=authorization_code&redirect_uri=https%3A%2F%2Fexample.com%2Fcb",
+			body: "client_id=other&code=code&code_verifier=v3rifier&continuous_refresh=false&grant_type=custom&redirect_uri=https%3A%2F%2Fexample.com%2Fcb&response_type=token",
 		},
 		"refresh asks in both words": {
 			send: func(ctx context.Context, c *pinterest.Config) error {
@@ -289,6 +290,18 @@ func TestBadInputIsRefusedBeforeAnyTraffic(t *testing.T) {
 			message: "pinterest: conversion_token: the token source is another server's: use the Config that made it",
 			is:      pinterest.ErrClientRejected,
 		},
+		"a conversion token by another server's token": {
+			do: func(ctx context.Context, c *pinterest.Config) error {
+				tok, err := pinterest.UnmarshalToken([]byte(`{"version":1,"access_token":"pina_x","issuer":"api-sandbox.pinterest.com"}`))
+				if err != nil {
+					return err
+				}
+				_, err = c.ConversionToken(ctx, oauth2.StaticTokenSource(tok))
+				return err
+			},
+			message: `pinterest: conversion_token: the token was issued by "api-sandbox.pinterest.com" and Endpoint is that of "api.pinterest.com": use the endpoint that issued it`,
+			is:      pinterest.ErrClientRejected,
+		},
 		"a conversion token by a nil source": {
 			do: func(ctx context.Context, c *pinterest.Config) error {
 				_, err := c.ConversionToken(ctx, (*pinterest.TokenSource)(nil))
@@ -448,18 +461,27 @@ func TestExchangeLeavesWithItsContext(t *testing.T) {
 		require.ErrorAs(t, err, &e)
 		assert.True(t, e.Temporary())
 	})
-	t.Run("between two tries", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			ctx, cancel := context.WithCancel(t.Context())
-			time.AfterFunc(100*time.Millisecond, cancel)
-			refused := &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
-			w, start := failing(refused), time.Now()
-			_, err := testConfig().Exchange(w.context(ctx), "code")
-			require.ErrorIs(t, err, refused)
-			assert.Equal(t, 100*time.Millisecond, time.Since(start))
-			assert.Len(t, w.requests(), 1)
+	for name, after := range map[string]time.Duration{"before a second try": 100 * time.Millisecond, "during the first try": 0} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				refused := &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
+				w, start := failing(refused), time.Now()
+				if after > 0 {
+					time.AfterFunc(after, cancel)
+				} else {
+					w.answer = func(*http.Request) (*http.Response, error) {
+						cancel()
+						return nil, refused
+					}
+				}
+				_, err := testConfig().Exchange(w.context(ctx), "code")
+				require.ErrorIs(t, err, refused)
+				assert.Equal(t, after, time.Since(start))
+				assert.Len(t, w.requests(), 1)
+			})
 		})
-	})
+	}
 }
 
 // A program written for oauth2.Config compiles with the type's name changed.

@@ -116,8 +116,11 @@ func TestAnErrorSaysWhatIsWrongAndWhatToDo(t *testing.T) {
 	require.EqualError(t, err, "pinterest: refresh: 401 Unauthorized: The refresh token is invalid. (code 283, request id 123456789); the user must authorize the app again")
 	var e *pinterest.Error
 	require.ErrorAs(t, err, &e)
-	assert.Equal(t, 283, e.Code)
-	assert.Equal(t, "123456789", e.RequestID)
+	var r *oauth2.RetrieveError
+	require.ErrorAs(t, err, &r)
+	assert.Equal(t, &pinterest.Error{Op: "refresh", StatusCode: 401, Code: 283, Message: "The refresh\ntoken is invalid.", RequestID: "123456789", Err: r}, e)
+	assert.Equal(t, "invalid_grant", r.ErrorCode)
+	assert.Equal(t, "The refresh\ntoken is invalid.", r.ErrorDescription)
 
 	for status, want := range map[int]string{
 		302: "pinterest: exchange: 302 Found: the endpoint answered with a redirect, which a token request never follows: check Endpoint.TokenURL",
@@ -134,7 +137,6 @@ func TestAnErrorSaysWhatIsWrongAndWhatToDo(t *testing.T) {
 	assert.Less(t, len(err.Error()), 300)
 
 	_, err = testConfig().Exchange(answering(400, `{"status":"failure","code":1,"message":"Invalid request","data":"pina_x"}`).context(t.Context()), "code")
-	var r *oauth2.RetrieveError
 	require.ErrorAs(t, err, &r)
 	assert.JSONEq(t, `{"status":"failure","code":1,"message":"Invalid request"}`, string(r.Body), "what of it is known")
 }

@@ -362,6 +362,7 @@ func TestHostsNameWhoGetsTheToken(t *testing.T) {
 		{[]string{"[::2]"}, "https://[::2]:1/", true},
 		{[]string{}, "https://api.pinterest.com/", false},
 		{[]string{""}, "https://api.pinterest.com/", false},
+		{[]string{""}, "https://:443/", false},
 	}
 	for _, c := range cases {
 		var got http.Header
