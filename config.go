@@ -114,9 +114,6 @@ func (c *Config) Exchange(ctx context.Context, code string, opts ...oauth2.AuthC
 // optionValues returns what the options set. Only x/oauth2 can apply them, and
 // only to a URL of its own.
 func optionValues(opts []oauth2.AuthCodeOption) url.Values {
-	if len(opts) == 0 {
-		return nil
-	}
 	u := (&oauth2.Config{}).AuthCodeURL("", opts...)
 	v, _ := url.ParseQuery(strings.TrimPrefix(u, "?")) // x/oauth2 encoded it
 	for k, unset := range map[string]string{"client_id": "", "response_type": "code"} {

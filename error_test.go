@@ -122,13 +122,20 @@ func TestAnErrorSaysWhatIsWrongAndWhatToDo(t *testing.T) {
 	assert.Equal(t, "invalid_grant", r.ErrorCode)
 	assert.Equal(t, "The refresh\ntoken is invalid.", r.ErrorDescription)
 
-	for status, want := range map[int]string{
-		302: "pinterest: exchange: 302 Found: the endpoint answered with a redirect, which a token request never follows: check Endpoint.TokenURL",
-		200: "pinterest: exchange: 200 OK: the answer is not a JSON object (6 bytes of \"application/json\")",
-		502: "pinterest: exchange: 502 Bad Gateway: the answer is not a JSON object (6 bytes of \"application/json\")",
+	for _, c := range []struct {
+		status     int
+		body, want string
+	}{
+		{302, "<html>", "302 Found: the endpoint answered with a redirect, which a token request never follows: check Endpoint.TokenURL"},
+		{200, "<html>", `200 OK: the answer is not a JSON object (6 bytes of "application/json")`},
+		{502, "<html>", `502 Bad Gateway: the answer is not a JSON object (6 bytes of "application/json")`},
+		{200, "{}", "200 OK: the answer has no access_token"},
+		{400, "{}", "400 Bad Request: the answer has no access_token"},
+		{200, `{"access_token":"pina_\nx"}`, "200 OK: the answer's access_token has characters that no header can carry"},
+		{200, `{"error":"invalid_scope"}`, "200 OK: invalid_scope; the app's operator must act: check app id, secret, environment, scopes and approval"},
 	} {
-		_, err := testConfig().Exchange(answering(status, "<html>").context(t.Context()), "code")
-		assert.EqualError(t, err, want)
+		_, err := testConfig().Exchange(answering(c.status, c.body).context(t.Context()), "code")
+		assert.EqualError(t, err, "pinterest: exchange: "+c.want)
 	}
 
 	_, err = testConfig().Exchange(answering(200, strings.Repeat("x", 3<<20)).context(t.Context()), "code")

@@ -71,7 +71,7 @@ func TestADamagedRecordIsAnErrorThatHoldsNothingOfIt(t *testing.T) {
 	require.NoError(t, err)
 	damaged := []string{
 		"", " ", "null", "[]", "{}", `"pina_s3cret"`, "pina_s3cret", `{"version":1}`, string(whole) + "s3cret",
-		`{"access_token":["s3cret"]}`, `{"access_token":"x","expiry":"s3cret"}`,
+		`{"access_token":["s3cret"]}`, `{"access_token":"x","refresh_token":["s3cret"]}`, `{"access_token":"x","expiry":["s3cret"]}`, `{"access_token":"x","expiry":"s3cret"}`,
 		`{"access_token":"","refresh_token":"","expiry":"0001-01-01T00:00:00Z"}`,
 	}
 	for i := range len(whole) - 1 {
@@ -106,8 +106,23 @@ func TestTheRefreshExpiryOfATokenThatOAuth2Retrieved(t *testing.T) {
 	assert.Equal(t, expiry.Add(30*day).Unix(), until.Unix())
 	assert.Equal(t, []string{"pins:read", "boards:read"}, pinterest.GrantedScopes(tok))
 
-	_, ok = pinterest.RefreshExpiry(nil)
-	assert.False(t, ok)
+	for _, fields := range []map[string]any{nil, {"refresh_token_expires_in": 0}, {"refresh_token_expires_in": -1}, {"refresh_token_expires_in": "soon"}} {
+		_, ok = pinterest.RefreshExpiry(tok.WithExtra(fields))
+		assert.False(t, ok, fields)
+	}
+	for _, odd := range []*oauth2.Token{
+		nil,
+		{AccessToken: "a", Expiry: expiry, ExpiresIn: 1}, // no refresh token
+		{RefreshToken: "r", ExpiresIn: 1},
+		{RefreshToken: "r", Expiry: expiry},
+		{RefreshToken: "r", Expiry: expiry, ExpiresIn: -1},
+	} {
+		if odd != nil {
+			odd = odd.WithExtra(map[string]any{"refresh_token_expires_in": 60})
+		}
+		_, ok = pinterest.RefreshExpiry(odd)
+		assert.False(t, ok, odd)
+	}
 	assert.Nil(t, pinterest.GrantedScopes(nil))
 }
 
@@ -158,8 +173,10 @@ func TestOddAnswersGetTheirSaneReading(t *testing.T) {
 				assert.Equal(t, []string{"ads:read"}, pinterest.GrantedScopes(tok), "kept where the answer does not say")
 				if c.expiry == unknown {
 					assert.True(t, tok.Expiry.IsZero())
+					assert.Zero(t, tok.ExpiresIn)
 				} else {
 					assert.Equal(t, time.Now().Add(c.expiry), tok.Expiry)
+					assert.Equal(t, max(1, int64(c.expiry.Seconds())), tok.ExpiresIn)
 				}
 				until, ok := pinterest.RefreshExpiry(tok)
 				assert.Equal(t, c.refresh != unknown, ok)
@@ -231,6 +248,17 @@ func TestARecordIsReadWithTheSameGoodWillAsAnAnswer(t *testing.T) {
 		until, ok := pinterest.RefreshExpiry(tok)
 		require.True(t, ok, name)
 		assert.Equal(t, int64(1800000000), until.Unix(), name)
+	}
+	for in, want := range map[string]int64{"1": 1, "1e300": math.MaxInt32, "0": 0, "-1": 0, `"soon"`: 0} {
+		tok, err := pinterest.UnmarshalToken([]byte(`{"access_token":"pina_x","expires_in":` + in + `}`))
+		require.NoError(t, err)
+		assert.Equal(t, want, tok.ExpiresIn, in)
+	}
+	for at, known := range map[string]bool{"1": true, "253402300799": true, "253402300800": false, "0.9": false} {
+		tok, err := pinterest.UnmarshalToken([]byte(`{"refresh_token":"pinr.x","refresh_token_expires_at":` + at + `}`))
+		require.NoError(t, err)
+		_, ok := pinterest.RefreshExpiry(tok)
+		assert.Equal(t, known, ok, at)
 	}
 	_, err := pinterest.UnmarshalToken([]byte(`{"version":"2","access_token":"pina_x"}`))
 	require.EqualError(t, err, "pinterest: the token record: it has version 2 and this program reads up to 1: update the program")
