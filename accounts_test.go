@@ -72,6 +72,13 @@ func (l *login) accounts(s pinterest.Store) *pinterest.Accounts {
 	return &pinterest.Accounts{Config: &conf, Store: s, HTTPClient: l.ctx.Value(oauth2.HTTPClient).(*http.Client)}
 }
 
+// kept are the accounts of a process that shares s, which holds l's token.
+func (l *login) kept(t *testing.T, s pinterest.Store) *pinterest.Accounts {
+	t.Helper()
+	require.NoError(t, save(t, s, "account", l.tok))
+	return l.accounts(s)
+}
+
 // fleet returns n sources of one account, as n processes would have them.
 func fleet(t *testing.T, l *login, s pinterest.Store, n int) []*pinterest.TokenSource {
 	t.Helper()
@@ -1016,8 +1023,7 @@ func TestASourceThatIsBusyIsNotForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLogin(t, &pinteresttest.Handler{StrictRotation: true})
 		s, down := newMoodyStore(), errors.New("the database is down")
-		require.NoError(t, save(t, s, "account", l.tok))
-		accounts := l.accounts(s)
+		accounts := l.kept(t, s)
 		s.failSave.Store(&down)
 		_, err := accounts.Source("account").Refresh(t.Context())
 		require.NoError(t, err)
@@ -1040,8 +1046,7 @@ func TestHoldBacksHoldForAClientPerRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLogin(t, new(pinteresttest.Handler))
 		s := newMoodyStore()
-		require.NoError(t, save(t, s, "account", l.tok))
-		accounts := l.accounts(s)
+		accounts := l.kept(t, s)
 		l.fake.RevokeGrants()
 		time.Sleep(31 * day)
 		for range 50 * 60 {
@@ -1057,8 +1062,7 @@ func TestForgetWaitsForARenewalThatIsUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLogin(t, &pinteresttest.Handler{Latency: 10 * time.Second})
 		s := pinterest.NewMemoryStore()
-		require.NoError(t, save(t, s, "account", l.tok))
-		accounts := l.accounts(s)
+		accounts := l.kept(t, s)
 		time.Sleep(31 * day)
 		late := make(chan error)
 		go func() {
@@ -1085,8 +1089,7 @@ func TestALoginDuringARenewalWaitsForItAndThenStands(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLogin(t, &pinteresttest.Handler{Latency: 10 * time.Second})
 		s := pinterest.NewMemoryStore()
-		require.NoError(t, save(t, s, "account", l.tok))
-		accounts := l.accounts(s)
+		accounts := l.kept(t, s)
 		time.Sleep(31 * day)
 		go func() { _, _ = accounts.Source("account").Token() }()
 		time.Sleep(time.Second)
@@ -1110,8 +1113,7 @@ func TestALookThatIsUnderWayDoesNotBringTheFormerTokenBack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l, s := newLogin(t, new(pinteresttest.Handler)), newMoodyStore()
-				require.NoError(t, save(t, s, "account", l.tok))
-				accounts := l.accounts(s)
+				accounts := l.kept(t, s)
 				src := accounts.Source("account")
 				_, err := src.Token()
 				require.NoError(t, err)
@@ -1194,8 +1196,7 @@ func TestALoginAndALogoutAtOnceEndAsTheStoreHasIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLogin(t, new(pinteresttest.Handler))
 		s := &interruptedStore{Store: pinterest.NewMemoryStore()}
-		require.NoError(t, save(t, s, "account", l.tok))
-		a := l.accounts(s)
+		a := l.kept(t, s)
 		src := a.Source("account")
 		_, err := src.Token()
 		require.NoError(t, err)

@@ -453,8 +453,7 @@ func TestASweepRenewsByTheSourceThatIsInUse(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := newLogin(t, &pinteresttest.Handler{StrictRotation: true, OldAccessDies: true})
 				s := pinterest.NewMemoryStore()
-				require.NoError(t, save(t, s, "account", l.tok))
-				accounts := l.accounts(s)
+				accounts := l.kept(t, s)
 				client := newClient(l.ctx, accounts)
 				_, _ = call(t, client)
 				time.Sleep(10 * time.Second)
@@ -578,8 +577,7 @@ func TestASweepBringsNoForgottenTokenBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLogin(t, new(pinteresttest.Handler))
 		s := &hookedStore{moodyStore: newMoodyStore()}
-		require.NoError(t, save(t, s, "account", l.tok))
-		a := l.accounts(s)
+		a := l.kept(t, s)
 		s.after = func() { require.NoError(t, a.Forget(t.Context(), "account")) }
 		s.slow.Store(int64(time.Second)) // the sweep waits at the lock
 		go func() {
@@ -597,8 +595,7 @@ func TestASweepBringsNoForgottenTokenBack(t *testing.T) {
 func TestASweepDropsNoSourceThatSomebodyHolds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, s := newLogin(t, new(pinteresttest.Handler)), newMoodyStore()
-		require.NoError(t, save(t, s, "account", l.tok))
-		a := l.accounts(s)
+		a := l.kept(t, s)
 		l.fake.Fail("/v5/oauth/token", pinteresttest.Fault{Status: 429, RetryAfter: "900"})
 		done := make(chan struct{})
 		go func() {
@@ -716,4 +713,21 @@ func TestASweepActsUponWhatIsKeptNow(t *testing.T) {
 			})
 		}
 	}
+}
+
+func TestWhatASweepCostsGrowsWithWhatIsDue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, s := newLogin(t, new(pinteresttest.Handler)), newMoodyStore()
+		due := logins(t, l, s, 10)
+		time.Sleep(50 * day)
+		for i := range 10 {
+			require.NoError(t, save(t, s, fmt.Sprint("young-", i), l.fake.Login()))
+		}
+		loads, updates := s.loads.Load(), s.updates.Load()
+		renewed, errs := collect(l.accounts(s).KeepAlive(l.ctx, nil))
+		require.Empty(t, errs)
+		assert.ElementsMatch(t, due, renewed)
+		assert.Equal(t, int32(10), s.loads.Load()-loads)
+		assert.Equal(t, int32(10), s.updates.Load()-updates)
+	})
 }

@@ -281,3 +281,23 @@ func TestTheLogHoldsNoSecret(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatTheLogTellsOfATokenThatOnRefreshDoesNotSave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log journal
+		conf, full := testConfig(), errors.New("disk full")
+		conf.Logger = log.logger()
+		conf.OnRefresh = func(context.Context, *oauth2.Token) error { return full }
+		src := conf.TokenSource(answers(goodAnswer).context(t.Context()), expiredToken())
+		_, err := src.Token()
+		require.NoError(t, err)
+		full = nil
+		require.NoError(t, src.Wait(t.Context()))
+		const expiries = " expiry=2000-01-31T00:00:00.000Z refresh_expiry=2000-03-01T00:00:00.000Z"
+		assert.Equal(t, []string{
+			`level=INFO msg="pinterest: token renewed" op=refresh` + expiries + ` took=1s`,
+			`level=ERROR msg="pinterest: token not saved" op=refresh error="disk full" mend=time took=1s retry_in=soon`,
+			`level=INFO msg="pinterest: token saved" op=refresh` + expiries,
+		}, log.since())
+	})
+}

@@ -39,8 +39,7 @@ func eachUser(t *testing.T, test func(t *testing.T, l *login, s pinterest.Store,
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l, s := newLogin(t, new(pinteresttest.Handler)), pinterest.NewMemoryStore()
-				require.NoError(t, save(t, s, "account", l.tok))
-				a := l.accounts(s)
+				a := l.kept(t, s)
 				client := newClient(l.ctx, a)
 				use(t, client, 90*time.Second)
 				require.Equal(t, l.tok.AccessToken, carried(t, client))
@@ -160,8 +159,7 @@ func TestALookIsNeverWaitedForAndItsFailureHurtsNobody(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l, s := newLogin(t, new(pinteresttest.Handler)), newMoodyStore()
-				require.NoError(t, save(t, s, "account", l.tok))
-				client := newClient(l.ctx, l.accounts(s))
+				client := newClient(l.ctx, l.kept(t, s))
 				_, _ = call(t, client)
 				s.slowLoad.Store(int64(20 * time.Second))
 				down := fs.ErrPermission
@@ -198,8 +196,7 @@ func TestForgetWaitsForTheCachesThoughItsContextEnds(t *testing.T) {
 func TestAStoreThatSaysCanceledIsNoOperatorsVerdict(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, s := newLogin(t, new(pinteresttest.Handler)), newMoodyStore()
-		require.NoError(t, save(t, s, "account", l.tok))
-		src := l.accounts(s).Source("account")
+		src := l.kept(t, s).Source("account")
 		down := fmt.Errorf("pool: %w", context.Canceled)
 		s.failLoad.Store(&down)
 		_, err := src.Token()

@@ -66,8 +66,7 @@ func TestWaitWaitsUntilWhatWasRenewedIsSaved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLogin(t, &pinteresttest.Handler{StrictRotation: true})
 		s, down := newMoodyStore(), errors.New("the database is down")
-		require.NoError(t, save(t, s, "account", l.tok))
-		accounts := l.accounts(s)
+		accounts := l.kept(t, s)
 		s.failSave.Store(&down)
 		tok, err := accounts.Source("account").Refresh(t.Context())
 		require.NoError(t, err)
