@@ -35,7 +35,7 @@ type place struct {
 
 // hold takes t over.
 func (o *origin) hold(t *oauth2.Token) *renew.Token {
-	if t.AccessToken == "" || !wire.Printable(t.AccessToken) || !o.conf.issued(t) {
+	if !wire.Printable(t.AccessToken) || !o.conf.issued(t) {
 		return renew.Dead(t)
 	}
 	ahead := o.conf.RefreshAhead
@@ -167,11 +167,8 @@ func (o *origin) tell(ctx context.Context, t *renew.Token) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
 	err := errors.New("OnRefresh did not return")
-	returns(func() { err = o.conf.OnRefresh(ctx, t.OAuth2()) })
-	if err != nil {
-		return quiet(err, t.OAuth2())
-	}
-	return nil
+	returns(func() { err = quiet(o.conf.OnRefresh(ctx, t.OAuth2()), t.OAuth2()) })
+	return err
 }
 
 // told tells OnRefresh of a token that the store has.

@@ -654,6 +654,8 @@ func TestACallbackThatEndsItsGoroutineLosesNothing(t *testing.T) {
 		tok, err := src.Token()
 		require.NoError(t, err)
 		assert.NotEqual(t, l.tok.AccessToken, tok.AccessToken)
+		_, err = src.Refresh(t.Context())
+		require.EqualError(t, err, "pinterest: refresh: no renewal is sent before the last one's token is saved: OnRefresh did not return")
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		assert.Equal(t, int32(2), calls.Load(), "it is told again")
@@ -703,15 +705,19 @@ func TestEveryShapeOfARefreshAnswerIsRead(t *testing.T) {
 	}
 }
 
-func TestATokenThatIsOnlyARefreshTokenIsRenewedAtFirstUse(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l := newLogin(t, new(pinteresttest.Handler))
-		src := l.conf.TokenSource(l.ctx, &oauth2.Token{RefreshToken: l.tok.RefreshToken})
-		assert.Zero(t, l.fake.Counts().Token)
-		status, _ := call(t, oauth2.NewClient(l.ctx, src))
-		assert.Equal(t, http.StatusOK, status)
-		assert.Equal(t, 1, l.fake.Counts().Token)
-	})
+func TestATokenThatNoRequestCanCarryIsRenewedAtFirstUse(t *testing.T) {
+	for name, access := range map[string]string{"only a refresh token": "", "an access token that no header takes": "pina_x\n"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLogin(t, new(pinteresttest.Handler))
+				src := l.conf.TokenSource(l.ctx, &oauth2.Token{AccessToken: access, RefreshToken: l.tok.RefreshToken})
+				assert.Zero(t, l.fake.Counts().Token)
+				status, _ := call(t, oauth2.NewClient(l.ctx, src))
+				assert.Equal(t, http.StatusOK, status)
+				assert.Equal(t, 1, l.fake.Counts().Token)
+			})
+		})
+	}
 }
 
 func TestATokenWithoutExpiryIsUsedAsItIs(t *testing.T) {
