@@ -405,8 +405,12 @@ func TestAnUnsavedTokenDoesNotBringBackAnAccountThatLoggedOut(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, s.Delete(t.Context(), "account"))
 		s.failSave.Store(nil)
-		time.Sleep(time.Hour)
-		synctest.Wait()
+		require.NoError(t, src.Wait(t.Context()))
+		requests := l.fake.Counts().API
+		_, err = pinterest.NewClient(l.ctx, src).Get(account)
+		require.ErrorIs(t, err, fs.ErrNotExist, "nor carries it any request")
+		require.ErrorContains(t, err, `no token is kept under key "account"`)
+		assert.Equal(t, requests, l.fake.Counts().API)
 		_, err = load(t, s, "account")
 		require.ErrorIs(t, err, fs.ErrNotExist)
 	})
@@ -817,9 +821,11 @@ func TestAStoreThatDoesNotKeepItsContractIsTold(t *testing.T) {
 		l := newLogin(t, &pinteresttest.Handler{StrictRotation: true})
 		_, err := l.accounts(oddStore{fleetStore(t, l), 0}).Source("account").Refresh(t.Context())
 		require.EqualError(t, err, `pinterest: refresh: the store failed at key "account": its Update did not call f`)
-		_, err = l.accounts(oddStore{fleetStore(t, l), 2}).Source("account").Refresh(t.Context())
+		twice := oddStore{fleetStore(t, l), 2}
+		renewed, err := l.accounts(twice).Source("account").Refresh(t.Context())
 		require.NoError(t, err)
 		assert.Equal(t, 1, l.fake.Counts().Refresh, "f that is run twice renews once")
+		assert.Equal(t, renewed.RefreshToken, saved(t, twice).RefreshToken)
 	})
 }
 
@@ -909,6 +915,24 @@ func TestAStoreThatEndsItsGoroutineLosesNoToken(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, saved(t, s).RefreshToken, tok.RefreshToken)
 		assert.Zero(t, l.fake.Counts().Replays)
+	})
+}
+
+func TestAStoreThatEndsItsGoroutineBeforeItDoesAnythingIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, new(pinteresttest.Handler))
+		s := &hookedStore{moodyStore: newMoodyStore()}
+		src := l.kept(t, s).Source("account")
+		s.after = runtime.Goexit
+		_, err := src.Token()
+		require.EqualError(t, err, `pinterest: refresh: the store failed at key "account": its Load did not return`)
+		time.Sleep(2 * time.Second)
+		_, err = src.Token()
+		require.NoError(t, err)
+		s.locked = runtime.Goexit
+		_, err = src.Refresh(t.Context())
+		require.EqualError(t, err, `pinterest: refresh: the store failed at key "account": its Update did not return`)
+		assert.Zero(t, l.fake.Counts().Token)
 	})
 }
 
@@ -1494,5 +1518,89 @@ func TestARecordThatCannotBeReadAnyMoreHurtsNobodyWhileTheTokenIsGood(t *testing
 		}
 		assert.Equal(t, updates, s.updates.Load(), "no lock is taken")
 		assert.Empty(t, log.since(), "and nobody is told before it matters")
+	})
+}
+
+// A hangingStore hangs where it is told to, for as long as its context lets it.
+type hangingStore struct {
+	*moodyStore
+	load, lock bool
+	seen       []context.Context
+	locks      []time.Time
+}
+
+func (h *hangingStore) Load(ctx context.Context, key string) ([]byte, error) {
+	h.seen = append(h.seen, ctx)
+	if h.load {
+		<-ctx.Done()
+	}
+	return h.moodyStore.Load(ctx, key)
+}
+
+func (h *hangingStore) Update(ctx context.Context, key string, f func(context.Context, []byte) ([]byte, time.Time, error)) error {
+	h.seen, h.locks = append(h.seen, ctx), append(h.locks, time.Now())
+	if h.lock {
+		<-ctx.Done()
+	}
+	return h.moodyStore.Update(ctx, key, f)
+}
+
+func TestEachStepOfARenewalHasATimeLimitOfItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, s := newLogin(t, new(pinteresttest.Handler)), &hangingStore{moodyStore: newMoodyStore()}
+		var told []context.Context
+		hang := true
+		l.conf.OnRefresh = func(ctx context.Context, _ *oauth2.Token) error {
+			told = append(told, ctx)
+			if hang {
+				<-ctx.Done()
+			}
+			return nil
+		}
+		src := l.kept(t, s).Source("account")
+		s.seen = nil // those of Save are the caller's
+		took := func(do func(context.Context) (*oauth2.Token, error)) (time.Duration, error) {
+			start := time.Now()
+			_, err := do(t.Context())
+			return time.Since(start), err
+		}
+
+		s.load = true
+		d, err := took(src.TokenContext)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Equal(t, 30*time.Second, d, "reading the store")
+		time.Sleep(time.Minute)
+		s.load, s.lock = false, true
+		_, err = src.Token()
+		require.NoError(t, err)
+		d, err = took(src.Refresh)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Equal(t, 2*time.Minute, d, "waiting for the lock, a sibling's renewal and ours")
+		time.Sleep(time.Minute)
+		s.lock, hang = false, false
+		_, err = src.Refresh(t.Context())
+		require.NoError(t, err)
+		hang = true
+		d, err = took(src.Refresh)
+		require.NoError(t, err)
+		assert.Equal(t, 30*time.Second, d, "telling OnRefresh")
+		hang = false
+
+		down := errors.New("the database is down")
+		s.failSave.Store(&down)
+		_, err = src.Refresh(t.Context())
+		require.NoError(t, err)
+		s.failSave.Store(nil)
+		s.lock, s.locks = true, nil
+		time.Sleep(5 * time.Minute)
+		require.Greater(t, len(s.locks), 5)
+		for i := 1; i < len(s.locks); i++ {
+			assert.InDelta(t, 30.6, s.locks[i].Sub(s.locks[i-1]).Seconds(), 0.7, "saving, and then a pause")
+		}
+		s.lock = false
+		require.NoError(t, src.Wait(t.Context()))
+		for _, ctx := range append(s.seen, told...) {
+			assert.Error(t, ctx.Err(), "no timer is left behind")
+		}
 	})
 }

@@ -548,11 +548,18 @@ func (k keyless) Update(context.Context, string, func(context.Context, []byte) (
 func (k keyless) Delete(context.Context, string) error                              { return k.err }
 func (k keyless) Each(context.Context, time.Time, func(string, []byte) error) error { return k.err }
 
-// A hookedStore runs after, once, when a Load has read, and listed when Each has
-// listed a key.
+// A hookedStore runs after, once, when a Load has read, listed when Each has
+// listed a key, and locked before an Update.
 type hookedStore struct {
 	*moodyStore
-	after, listed func()
+	after, listed, locked func()
+}
+
+func (h *hookedStore) Update(ctx context.Context, key string, f func(context.Context, []byte) ([]byte, time.Time, error)) error {
+	if h.locked != nil {
+		h.locked()
+	}
+	return h.moodyStore.Update(ctx, key, f)
 }
 
 func (h *hookedStore) Each(ctx context.Context, before time.Time, f func(string, []byte) error) error {

@@ -243,6 +243,21 @@ func TestWhatTheLogTellsOfAStoreThatCannotBeRead(t *testing.T) {
 	})
 }
 
+func TestWhatTheLogTellsOfARecordThatCannotBeRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log journal
+		conf := testConfig()
+		conf.Logger = log.logger()
+		s := pinterest.NewMemoryStore()
+		put(t, s, "account", []byte("{"))
+		_, err := (&pinterest.Accounts{Config: conf, Store: s}).Source("account").Token()
+		require.Error(t, err)
+		assert.Equal(t, []string{
+			`level=ERROR msg="pinterest: token not renewed" op=refresh key=account error="pinterest: refresh: the record under key \"account\": it is damaged: these 1 bytes are not a token's JSON" mend=operator took=0s retry_in=1m0s`,
+		}, log.since())
+	})
+}
+
 func TestWhatTheLogTellsOfAnOnRefreshThatFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log journal
