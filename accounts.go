@@ -213,7 +213,7 @@ func (a *Accounts) borrow(key string, t *oauth2.Token, changes int) (acc *accoun
 	return acc, func() {
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		if acc.borrowers--; acc.borrowers > 0 || a.passing[key] != acc {
+		if acc.borrowers--; acc.borrowers > 0 {
 			return
 		}
 		delete(a.passing, key)

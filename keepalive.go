@@ -216,14 +216,9 @@ func (w *sweep) askAlone(ctx context.Context, key string, source *renew.Source, 
 	case <-ctx.Done():
 		return false, err
 	}
-	began := time.Now()
-	for try := 1; try == 1 || time.Since(began) < patience; try++ {
-		e := rateLimit(err)
-		if e == nil {
-			break
-		}
-		hold, _ := source.Trouble()
-		w.hold(max(hold, e.RetryAfter))
+	for began := time.Now(); rateLimit(err) != nil && time.Since(began) < patience; {
+		left, _ := source.Trouble()
+		w.hold(left)
 		if w.wait(ctx) != nil {
 			break
 		}
