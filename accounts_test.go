@@ -539,6 +539,65 @@ func TestOnRefreshIsToldOnceOfATokenThatTheStoreHas(t *testing.T) {
 	})
 }
 
+func TestOnRefreshIsToldOfATokenOnceTheStoreHasIt(t *testing.T) {
+	for name, c := range map[string]struct {
+		meanwhile func(t *testing.T, l *login, s pinterest.Store)
+		told      int
+	}{
+		"saved":      {func(*testing.T, *login, pinterest.Store) {}, 1},
+		"logged out": {func(t *testing.T, _ *login, s pinterest.Store) { require.NoError(t, s.Delete(t.Context(), "account")) }, 0},
+		"logged in again": {func(t *testing.T, l *login, s pinterest.Store) {
+			require.NoError(t, save(t, s, "account", l.fake.Login()))
+		}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l, s := newLogin(t, new(pinteresttest.Handler)), newMoodyStore()
+				var told []string
+				l.conf.OnRefresh = func(_ context.Context, tok *oauth2.Token) error {
+					told = append(told, tok.RefreshToken)
+					return nil
+				}
+				src := l.kept(t, s).Source("account")
+				down := errors.New("the database is down")
+				s.failSave.Store(&down)
+				renewed, err := src.Refresh(t.Context())
+				require.NoError(t, err)
+				time.Sleep(time.Minute)
+				assert.Empty(t, told)
+				c.meanwhile(t, l, s.Store)
+				s.failSave.Store(nil)
+				require.NoError(t, src.Wait(t.Context()))
+				require.Len(t, told, c.told)
+				if c.told > 0 {
+					assert.Equal(t, renewed.RefreshToken, told[0])
+				}
+			})
+		})
+	}
+}
+
+func TestWhatIsSavedHereIsUsedAtOnceWhateverTheStoreTakes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, s := newLogin(t, new(pinteresttest.Handler)), newMoodyStore()
+		a := l.kept(t, s)
+		src := a.Source("account")
+		handed, err := src.Token()
+		require.NoError(t, err)
+		s.slowLoad.Store(int64(time.Second))
+		for _, tok := range []*oauth2.Token{handed, l.fake.Login(), handed} {
+			require.NoError(t, a.Save(t.Context(), "account", tok))
+			start := time.Now()
+			got, err := src.TokenContext(t.Context())
+			require.NoError(t, err)
+			assert.Zero(t, time.Since(start))
+			assert.Equal(t, tok.AccessToken, got.AccessToken)
+			assert.Equal(t, l.tok.Expiry.Unix(), got.Expiry.Unix(), "the true one")
+		}
+		time.Sleep(time.Minute)
+	})
+}
+
 // The retry of a save that a caller's own request for a token has overtaken.
 func TestARetryThatFindsTheTokenSavedDoesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -1015,6 +1074,20 @@ func TestASourceThatNobodyHoldsIsForgottenSomeMinutesAfterItWasLastAskedFor(t *t
 	})
 }
 
+func TestASourceIsRememberedForFiveMinutes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		accounts := &pinterest.Accounts{Store: pinterest.NewMemoryStore()}
+		src := weak.Make(accounts.Source("account"))
+		for range 10 {
+			time.Sleep(30 * time.Second)
+			accounts.Source("another")
+		}
+		runtime.GC()
+		assert.NotNil(t, src.Value())
+		runtime.KeepAlive(accounts)
+	})
+}
+
 func TestASourceThatIsHeldIsNotForgotten(t *testing.T) {
 	for name, hold := range map[string]func(*pinterest.Accounts) any{
 		"the source":                func(a *pinterest.Accounts) any { return a.Source("account") },
@@ -1433,8 +1506,10 @@ func (q quotingStore) Update(ctx context.Context, key string, f func(context.Con
 
 func TestWhatAStoreSaysIsToldByTheKeyAndWithoutATokenThatItQuotes(t *testing.T) {
 	down := errors.New("the row of pina_AAAA1111bbbb is locked")
-	a := &pinterest.Accounts{Store: keyless{down}}
-	_, err := a.Load(t.Context(), "account")
+	a := &pinterest.Accounts{Config: testConfig(), Store: keyless{down}}
+	_, err := a.Source("account").Token()
+	require.EqualError(t, err, `pinterest: refresh: the store failed at key "account": the row of [redacted] is locked`)
+	_, err = a.Load(t.Context(), "account")
 	for what, err := range map[string]error{
 		"loading":    err,
 		"saving":     a.Save(t.Context(), "account", expiredToken()),
@@ -1518,6 +1593,12 @@ func TestARecordThatCannotBeReadAnyMoreHurtsNobodyWhileTheTokenIsGood(t *testing
 		}
 		assert.Equal(t, updates, s.updates.Load(), "no lock is taken")
 		assert.Empty(t, log.since(), "and nobody is told before it matters")
+		for _, ask := range []func(context.Context) (*oauth2.Token, error){src.Refresh, src.TokenContext} {
+			_, err = ask(t.Context())
+			require.EqualError(t, err, `pinterest: refresh: the record under key "account": it is damaged: these 1 bytes are not a token's JSON`)
+			time.Sleep(31 * day)
+		}
+		assert.Zero(t, l.fake.Counts().Token)
 	})
 }
 

@@ -85,10 +85,10 @@ func TestKeepAliveRenewsWhatHasLessThanWithinToLive(t *testing.T) {
 		keys, errs := collect(l.accounts(s).KeepAlive(l.ctx, nil))
 		require.Empty(t, errs)
 		assert.Equal(t, []string{"unknown"}, keys)
-		keys, errs = collect(l.accounts(s).KeepAlive(l.ctx, &pinterest.KeepAliveOptions{Within: 29 * day}))
+		keys, errs = collect(l.accounts(s).KeepAlive(l.ctx, &pinterest.KeepAliveOptions{Within: 30 * day}))
 		require.Empty(t, errs)
 		assert.Empty(t, keys)
-		keys, errs = collect(l.accounts(s).KeepAlive(l.ctx, &pinterest.KeepAliveOptions{Within: 31 * day}))
+		keys, errs = collect(l.accounts(s).KeepAlive(l.ctx, &pinterest.KeepAliveOptions{Within: 30*day + 1}))
 		require.Empty(t, errs)
 		assert.Equal(t, []string{"account-0"}, keys)
 	})
@@ -143,9 +143,9 @@ func TestAFailureToListAllKeysStopsNoneThatWasListed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLogin(t, new(pinteresttest.Handler))
 		s := pinterest.NewMemoryStore()
-		keys := logins(t, l, s, 40)
+		keys := logins(t, l, s, 100)
 		time.Sleep(50 * day)
-		renewed, errs := collect(l.accounts(cutStore{s}).KeepAlive(l.ctx, nil))
+		renewed, errs := collect(l.accounts(cutStore{s}).KeepAlive(l.ctx, &pinterest.KeepAliveOptions{Parallel: 1}))
 		assert.ElementsMatch(t, keys, renewed)
 		assert.Len(t, errs, 1)
 		assert.ErrorContains(t, errs[""], "page 2 cannot be read")
@@ -319,10 +319,33 @@ func TestASweepCanBeLeft(t *testing.T) {
 			time.Sleep(50 * day)
 			ctx, cancel := context.WithTimeout(l.ctx, 2500*time.Millisecond)
 			defer cancel()
-			renewed, errs := collect(l.accounts(s).KeepAlive(ctx, nil))
-			assert.Len(t, renewed, 24, "those under way are brought to an end")
-			assert.Equal(t, map[string]error{"": context.DeadlineExceeded}, errs)
+			renewed, ends := 0, 0
+			for key, err := range l.accounts(s).KeepAlive(ctx, nil) {
+				if key == "" {
+					assert.Equal(t, context.DeadlineExceeded, err)
+					ends++
+					continue
+				}
+				assert.NoError(t, err)
+				renewed++
+			}
+			assert.Equal(t, 24, renewed, "those under way are brought to an end")
+			assert.Equal(t, 1, ends)
 			assert.Equal(t, 24, l.fake.Counts().Refresh)
+		})
+	})
+	t.Run("while it reads", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			l, s := newLogin(t, new(pinteresttest.Handler)), newMoodyStore()
+			logins(t, l, s, 20)
+			time.Sleep(50 * day)
+			s.slowLoad.Store(int64(time.Second))
+			ctx, cancel := context.WithTimeout(l.ctx, 500*time.Millisecond)
+			defer cancel()
+			renewed, errs := collect(l.accounts(s).KeepAlive(ctx, nil))
+			assert.Empty(t, renewed)
+			assert.Equal(t, map[string]error{"": context.DeadlineExceeded}, errs)
+			assert.Zero(t, l.fake.Counts().Refresh)
 		})
 	})
 	t.Run("by a panic", func(t *testing.T) {
@@ -400,9 +423,11 @@ func TestABadAccountIsPassedByOneAtATime(t *testing.T) {
 				return base.RoundTrip(r)
 			})})
 			time.Sleep(50 * day)
+			start := time.Now()
 			renewed, errs := collect(l.accounts(s).KeepAlive(l.ctx, &pinterest.KeepAliveOptions{Parallel: 1}))
 			assert.Len(t, renewed, len(keys)-1)
 			assert.ErrorContains(t, errs["account-1"], "429")
+			assert.InDelta(t, 31, time.Since(start).Minutes(), 1.5)
 		})
 	})
 }
@@ -463,6 +488,7 @@ func TestASweepRenewsByTheSourceThatIsInUse(t *testing.T) {
 				time.Sleep(time.Second)
 				assert.Equal(t, saved(t, s).AccessToken, carried(t, client))
 				assert.Zero(t, l.fake.Counts().Unauthorized)
+				assert.Equal(t, 1, l.fake.Counts().Refresh)
 			})
 		})
 	}
@@ -508,13 +534,15 @@ func TestASweepWaitsUntilWhatItRenewedIsSaved(t *testing.T) {
 		s.failSave.Store(&down)
 		time.AfterFunc(2*time.Minute, func() { s.failSave.Store(nil) })
 		start := time.Now()
-		_, errs := collect(l.accounts(s).KeepAlive(l.ctx, nil))
+		renewed, errs := collect(l.accounts(s).KeepAlive(l.ctx, &pinterest.KeepAliveOptions{Parallel: 4}))
 		assert.GreaterOrEqual(t, time.Since(start), 2*time.Minute)
 		assert.Less(t, time.Since(start), 3*time.Minute)
-		for _, key := range keys {
-			require.ErrorIs(t, errs[key], down, "it is told as it happens")
+		assert.Len(t, renewed, 2, "once the store saves again")
+		assert.Len(t, errs, 8, "four that wait to be saved, and four more that wait for a place to wait")
+		for _, err := range errs {
+			require.ErrorIs(t, err, down, "it is told as it happens")
 		}
-		renewed, errs := collect(l.accounts(s).KeepAlive(l.ctx, &pinterest.KeepAliveOptions{Within: 100 * day}))
+		renewed, errs = collect(l.accounts(s).KeepAlive(l.ctx, &pinterest.KeepAliveOptions{Within: 100 * day}))
 		assert.Empty(t, errs)
 		assert.ElementsMatch(t, keys, renewed, "by the tokens that were saved in the end")
 		assert.Zero(t, l.fake.Counts().Replays)
@@ -683,20 +711,27 @@ func TestASweepActsUponWhatIsKeptNow(t *testing.T) {
 		change        func(t *testing.T, l *login, s pinterest.Store, a *pinterest.Accounts) // while the sweep reads the token
 		want          []string
 		wantRefreshes int
+		wantErr       string
 	}{
 		"forgotten": {func(t *testing.T, _ *login, s pinterest.Store, a *pinterest.Accounts) {
 			require.NoError(t, a.Forget(t.Context(), "account"))
-		}, nil, 0},
+		}, nil, 0, ""},
 		"renewed in this process": {func(t *testing.T, _ *login, _ pinterest.Store, a *pinterest.Accounts) {
 			_, err := a.Source("account").Refresh(t.Context())
 			require.NoError(t, err)
-		}, nil, 1},
+		}, nil, 1, ""},
+		"renewed in this process, and then the store fails": {func(t *testing.T, _ *login, s pinterest.Store, a *pinterest.Accounts) {
+			_, err := a.Source("account").Refresh(t.Context())
+			require.NoError(t, err)
+			down := errors.New("the database is down")
+			s.(*hookedStore).failLoad.Store(&down)
+		}, nil, 1, `pinterest: loading the token of key "account": the database is down`},
 		"a login elsewhere that is due": {func(t *testing.T, l *login, s pinterest.Store, a *pinterest.Accounts) {
 			_, err := a.Source("account").Refresh(t.Context())
 			require.NoError(t, err)
 			tok := l.fake.Login()
 			require.NoError(t, save(t, s, "account", &oauth2.Token{AccessToken: tok.AccessToken, RefreshToken: tok.RefreshToken}))
-		}, []string{"account"}, 2},
+		}, []string{"account"}, 2, ""},
 	} {
 		for _, when := range []string{"is listed", "is read"} {
 			t.Run(name+" while it "+when, func(t *testing.T) {
@@ -713,6 +748,10 @@ func TestASweepActsUponWhatIsKeptNow(t *testing.T) {
 						s.after = change
 					}
 					renewed, errs := collect(a.KeepAlive(l.ctx, nil))
+					if c.wantErr != "" {
+						assert.EqualError(t, errs["account"], c.wantErr)
+						delete(errs, "account")
+					}
 					assert.Empty(t, errs)
 					assert.Equal(t, c.want, renewed)
 					assert.Equal(t, c.wantRefreshes, l.fake.Counts().Refresh)

@@ -103,7 +103,7 @@ func TestALoginInThisProcessIsNoticedAtOnce(t *testing.T) {
 		for range 3 {
 			fresh, start := l.fake.Login(pinterest.ScopeUserAccountsRead), time.Now()
 			require.NoError(t, a.Save(t.Context(), "account", fresh))
-			assert.Less(t, time.Since(start), time.Second)
+			assert.Less(t, time.Since(start), 300*time.Millisecond)
 			assert.Equal(t, fresh.AccessToken, carried(t, client))
 		}
 	})
@@ -113,7 +113,7 @@ func TestAfterForgetNoRequestCarriesTheToken(t *testing.T) {
 	eachUser(t, func(t *testing.T, l *login, _ pinterest.Store, a *pinterest.Accounts, client *http.Client) {
 		start := time.Now()
 		require.NoError(t, a.Forget(t.Context(), "account"))
-		assert.Less(t, time.Since(start), time.Second)
+		assert.Less(t, time.Since(start), 300*time.Millisecond)
 		requests := l.fake.Counts().API
 		for range 100 {
 			_, err := client.Get(account)

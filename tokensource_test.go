@@ -705,6 +705,20 @@ func TestEveryShapeOfARefreshAnswerIsRead(t *testing.T) {
 	}
 }
 
+// Whoever wants the app's own tokens renewed asks Accounts or ClientCredentials.
+func TestASourceOfAUsersTokensAsksForNoClientCredentials(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, new(pinteresttest.Handler))
+		tok, err := l.conf.ClientCredentials(l.ctx).Token()
+		require.NoError(t, err)
+		src := l.conf.TokenSource(l.ctx, tok)
+		time.Sleep(31 * day)
+		_, err = src.Token()
+		require.EqualError(t, err, "pinterest: refresh: the token has no refresh token to renew it by: the user must authorize the app again")
+		assert.Equal(t, 1, l.fake.Counts().Token)
+	})
+}
+
 func TestATokenThatNoRequestCanCarryIsRenewedAtFirstUse(t *testing.T) {
 	for name, access := range map[string]string{"only a refresh token": "", "an access token that no header takes": "pina_x\n"} {
 		t.Run(name, func(t *testing.T) {
