@@ -240,6 +240,21 @@ func TestAfterInvalidGrantTheStoreIsReadOnceMore(t *testing.T) {
 	})
 }
 
+func TestADeadTokenThatOthersKeptIsPresentedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, s := newLogin(t, new(pinteresttest.Handler)), pinterest.NewMemoryStore()
+		src := l.kept(t, s).Source("account")
+		_, err := src.Token()
+		require.NoError(t, err)
+		require.NoError(t, save(t, s, "account", l.fake.Login()))
+		l.fake.RevokeGrants()
+		time.Sleep(31 * day)
+		_, err = src.Token()
+		require.ErrorIs(t, err, pinterest.ErrReauthorize)
+		assert.Equal(t, 1, l.fake.Counts().Token)
+	})
+}
+
 // A sideDoor is a store whose lock somebody got around.
 type sideDoor struct {
 	pinterest.Store
@@ -894,19 +909,22 @@ func fleetStore(t *testing.T, l *login) pinterest.Store {
 	return s
 }
 
-// An oddStore runs f so many times.
+// An oddStore runs f so many times, as one does that tries a transaction again.
 type oddStore struct {
 	pinterest.Store
 	times int
 }
 
 func (o oddStore) Update(ctx context.Context, key string, f func(context.Context, []byte) ([]byte, time.Time, error)) error {
-	for range o.times {
-		if err := o.Store.Update(ctx, key, f); err != nil {
-			return err
-		}
+	if o.times == 0 {
+		return nil
 	}
-	return nil
+	return o.Store.Update(ctx, key, func(ctx context.Context, old []byte) (value []byte, due time.Time, err error) {
+		for range o.times {
+			value, due, err = f(ctx, old)
+		}
+		return value, due, err
+	})
 }
 
 // The user disconnects while the access token has time left, and logs in again
@@ -1596,6 +1614,9 @@ func TestARecordThatCannotBeReadAnyMoreHurtsNobodyWhileTheTokenIsGood(t *testing
 		for _, ask := range []func(context.Context) (*oauth2.Token, error){src.Refresh, src.TokenContext} {
 			_, err = ask(t.Context())
 			require.EqualError(t, err, `pinterest: refresh: the record under key "account": it is damaged: these 1 bytes are not a token's JSON`)
+			record, err := s.Load(t.Context(), "account")
+			require.NoError(t, err)
+			assert.Equal(t, "{", string(record), "it is left as it is")
 			time.Sleep(31 * day)
 		}
 		assert.Zero(t, l.fake.Counts().Token)

@@ -191,9 +191,6 @@ func (o *origin) Find(ctx context.Context, k renew.Known) renew.Outcome {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return o.storeFailed(err)
 	}
-	if err != nil {
-		data = nil
-	}
 	t, err := o.read(data)
 	switch {
 	case isNothing(err):
