@@ -95,7 +95,7 @@ func (c *Config) retrieve(ctx context.Context, op string, v url.Values, old *oau
 func harmless(op string, err *Error) bool {
 	if op == opExchange {
 		var n *net.OpError
-		return errors.As(err.Err, &n) && n.Op == "dial" && err.Temporary()
+		return errors.As(err.Err, &n) && n.Op == "dial"
 	}
 	return err.Temporary()
 }

@@ -134,7 +134,7 @@ func saysDead(body []byte) bool {
 
 // trusts reports whether the token may travel to u.
 func (t *Transport) trusts(u *url.URL) bool {
-	if u == nil || u.Host == "" || u.Scheme != "https" && !confidential(u) {
+	if !confidential(u) {
 		return false
 	}
 	if t.Hosts == nil {
