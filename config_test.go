@@ -141,6 +141,19 @@ func TestTokenRequests(t *testing.T) {
 	}
 }
 
+// RFC 6749, section 5.1: an answer need not name the scopes that were asked for.
+func TestTheScopesOfClientCredentialsAreKnownWhateverTheAnswerLeavesOut(t *testing.T) {
+	for answer, want := range map[string][]string{
+		`{"access_token":"pinc_x"}`:                    {"boards:read", "pins:read"},
+		`{"access_token":"pinc_x","scope":""}`:         {"boards:read", "pins:read"},
+		`{"access_token":"pinc_x","scope":"ads:read"}`: {"ads:read"},
+	} {
+		tok, err := testConfig().ClientCredentials(answering(http.StatusOK, answer).context(t.Context())).Token()
+		require.NoError(t, err)
+		assert.Equal(t, want, pinterest.GrantedScopes(tok))
+	}
+}
+
 func TestRevokeKillsBothTokens(t *testing.T) {
 	w := answering(http.StatusOK, "")
 	require.NoError(t, testConfig().Revoke(w.context(t.Context()), &oauth2.Token{AccessToken: "pina_x", RefreshToken: "pinr.x"}))
@@ -403,7 +416,7 @@ func firstToken(t *oauth2.Token) func(context.Context, *pinterest.Config) error 
 }
 
 func TestPlainHTTPIsForLoopback(t *testing.T) {
-	for _, host := range []string{"localhost:8080", "127.0.0.1:1", "127.8.8.8", "[::1]:80"} {
+	for _, host := range []string{"localhost:8080", "127.0.0.1:1", "127.8.8.8", "[::1]:80", "[::ffff:127.0.0.1]:80"} {
 		conf := testConfig()
 		conf.Endpoint.TokenURL = "http://" + host + "/v5/oauth/token"
 		w := answering(http.StatusOK, goodAnswer)

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"math"
 	"net/http"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -250,6 +252,19 @@ func TestOnlyTheCachesOfOAuth2SeeAnEarlierExpiry(t *testing.T) {
 	})
 }
 
+func TestWhatATokenOfNoExtraFieldsHandsOutIsMarshalledWithTheTrueExpiry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conf := testConfig()
+		conf.OnRefresh = func(context.Context, *oauth2.Token) error { return nil }
+		handed, err := conf.TokenSource(t.Context(), &oauth2.Token{AccessToken: "pina_x", RefreshToken: "pinr.x", Expiry: time.Now().Add(30 * day)}).Token()
+		require.NoError(t, err)
+		require.True(t, handed.Expiry.Before(time.Now().Add(28*day)))
+		data, err := pinterest.MarshalToken(handed)
+		require.NoError(t, err)
+		assert.Equal(t, `{"version":1,"access_token":"pina_x","refresh_token":"pinr.x","expiry":"2000-01-31T00:00:00Z"}`, string(data))
+	})
+}
+
 func TestAStaleTokenIsHandedOutWithAnExpiryNeverLaterThanTheTrueOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLogin(t, new(pinteresttest.Handler))
@@ -375,14 +390,15 @@ func TestARenewalRidesOutWhatPasses(t *testing.T) {
 				_, err := src.Token()
 				require.NoError(t, err)
 				assert.Equal(t, len(faults)+1, l.fake.Counts().Refresh)
-				var asked time.Duration
 				switch {
 				case faults[0].RetryAfter == "7":
-					asked = 7 * time.Second
+					assert.Equal(t, 7*time.Second, time.Since(start))
 				case faults[0].RateLimitReset == "9":
-					asked = 9 * time.Second
+					assert.Equal(t, 9*time.Second, time.Since(start))
+				default: // a quarter of a second, and double each time
+					pauses := 0.25 * (math.Pow(2, float64(len(faults))) - 1)
+					assert.InDelta(t, pauses, time.Since(start).Seconds(), pauses/4)
 				}
-				assert.GreaterOrEqual(t, time.Since(start), asked)
 			})
 		})
 	}
@@ -875,6 +891,8 @@ func TestAZeroTokenSourceSaysHowItIsMade(t *testing.T) {
 	require.Error(t, err)
 	_, err = src.TokenContext(t.Context())
 	require.Error(t, err)
+	_, err = testConfig().ConversionToken(t.Context(), &src)
+	require.EqualError(t, err, "pinterest: a TokenSource must be made by a method of Config or Accounts")
 }
 
 // A try is only begun with its full time: hanging up on a slow answer loses it.
@@ -893,12 +911,11 @@ func TestTheLastTryHasTheTimeOfTheFirst(t *testing.T) {
 	})
 }
 
-func TestANilContextIsTakenAsOAuth2DoesIt(t *testing.T) {
-	var none context.Context
-	assert.NotPanics(t, func() {
-		client := testConfig().Client(none, &oauth2.Token{AccessToken: "pina_x"})
-		assert.NotNil(t, client)
-	})
+func TestAContextNeedCarryNoClient(t *testing.T) {
+	for _, ctx := range []context.Context{nil, context.Background(), context.WithValue(context.Background(), oauth2.HTTPClient, (*http.Client)(nil))} {
+		client := testConfig().Client(ctx, &oauth2.Token{AccessToken: "pina_x"})
+		assert.Nil(t, client.Transport.(*pinterest.Transport).Base, "which is the default one")
+	}
 }
 
 // An answer that is lost may have cost a token.
@@ -943,12 +960,33 @@ func TestAnAnswerWithATokenThatBrokeOffIsKept(t *testing.T) {
 	})
 }
 
+func TestAnAnswerWithoutATokenThatBrokeOffIsAskedForAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &wire{}
+		w.answer = func(*http.Request) (*http.Response, error) {
+			if len(w.requests()) > 2 {
+				return answer(http.StatusOK, goodAnswer), nil
+			}
+			resp := answer(http.StatusOK, "")
+			resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(goodAnswer[:10]), iotest.ErrReader(io.ErrUnexpectedEOF)))
+			return resp, nil
+		}
+		tok, err := testConfig().TokenSource(w.context(t.Context()), expiredToken()).Token()
+		require.NoError(t, err)
+		assert.Equal(t, "pina_new", tok.AccessToken)
+		assert.Len(t, w.requests(), 3)
+	})
+}
+
 func TestWhiteSpaceAroundTheTokensOfAnAnswerCostsNone(t *testing.T) {
 	ctx := answers(`{"access_token":" pina_x\n","refresh_token":"\tpinr.new\r\n","expires_in":3600}`).context(t.Context())
 	tok, err := testConfig().TokenSource(ctx, expiredToken()).Token()
 	require.NoError(t, err)
 	assert.Equal(t, "pina_x", tok.AccessToken)
 	assert.Equal(t, "pinr.new", tok.RefreshToken)
+	tok, err = testConfig().ConversionToken(ctx, oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "pina_user"}))
+	require.NoError(t, err)
+	assert.Equal(t, "pina_x", tok.AccessToken)
 }
 
 func TestAnHTTPClientThatEndsItsGoroutineHangsNobody(t *testing.T) {

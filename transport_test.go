@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -540,6 +541,35 @@ func TestTheBodyOfA401IsClosedBeforeTheRenewal(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "said", string(body), "and what it held is the caller's all the same")
 	assert.Len(t, w.requests(), 2)
+}
+
+func TestWhatA401SaidIsTheCallersToReadHoweverItEnds(t *testing.T) {
+	const most = 1 << 20
+	for name, c := range map[string]struct {
+		body io.Reader
+		want string
+		err  error
+	}{
+		"whole":    {strings.NewReader("said"), "said", nil},
+		"broken":   {io.MultiReader(strings.NewReader("said"), iotest.ErrReader(io.ErrUnexpectedEOF)), "said", io.ErrUnexpectedEOF},
+		"too long": {strings.NewReader(strings.Repeat("x", most+1)), strings.Repeat("x", most), nil},
+	} {
+		w := &wire{answer: func(r *http.Request) (*http.Response, error) {
+			if r.URL.Path == "/v5/oauth/token" {
+				return answer(http.StatusNotFound, ""), nil
+			}
+			resp := answer(http.StatusUnauthorized, "")
+			resp.Body = io.NopCloser(c.body)
+			return resp, nil
+		}}
+		ctx := w.context(t.Context())
+		resp, err := testConfig().Client(ctx, &oauth2.Token{AccessToken: "pina_x", RefreshToken: "pinr.x"}).Get(account)
+		require.NoError(t, err)
+		body, err := io.ReadAll(resp.Body)
+		assert.Equal(t, c.err, err, name)
+		assert.True(t, c.want == string(body), "%s: %d bytes", name, len(body))
+		require.NoError(t, resp.Body.Close())
+	}
 }
 
 func TestA401WithoutABodyIsTaken(t *testing.T) {
