@@ -127,6 +127,6 @@ func (e *encryptedStore) open(key string, sealed []byte) (value []byte, opened b
 
 // standIn is a record that UnmarshalToken reads as an error.
 func standIn(why string) []byte {
-	data, _ := json.Marshal(map[string]any{"version": recordVersion, unreadable: why})
+	data, _ := json.Marshal(map[string]string{unreadable: why})
 	return data
 }
