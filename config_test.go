@@ -176,6 +176,7 @@ func TestConversionTokenIsBoughtWithTheUsers(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "pina_conv", tok.AccessToken)
 	assert.Equal(t, "Bearer", tok.Type(), "the API takes it as a bearer token")
+	assert.Equal(t, "conversion", tok.Extra("token_type"), "whatever Pinterest calls it")
 	assert.True(t, tok.Expiry.IsZero())
 	require.Len(t, w.requests(), 1)
 	got := w.requests()[0]
@@ -370,6 +371,15 @@ func TestBadInputIsRefusedBeforeAnyTraffic(t *testing.T) {
 				return c.Revoke(ctx, &oauth2.Token{AccessToken: "pina_x"})
 			},
 			message: "pinterest: revoke: Endpoint.TokenURL must be https, as secrets travel in the request (plain http is for loopback alone)",
+			is:      pinterest.ErrClientRejected,
+		},
+		"a conversion token in the clear": {
+			change: func(c *pinterest.Config) { c.Endpoint.TokenURL = "http://10.0.0.1/v5/oauth/token" },
+			do: func(ctx context.Context, c *pinterest.Config) error {
+				_, err := c.ConversionToken(ctx, oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "pina_x"}))
+				return err
+			},
+			message: "pinterest: conversion_token: Endpoint.TokenURL must be https, as secrets travel in the request (plain http is for loopback alone)",
 			is:      pinterest.ErrClientRejected,
 		},
 		"no source for a conversion token": {

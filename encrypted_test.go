@@ -144,7 +144,7 @@ func TestARecordThatCannotBeOpenedSaysSoAndIsLeftUntouched(t *testing.T) {
 			})
 			require.EqualError(t, err, "pinterest: the record cannot be opened, and what stands in for it must not replace it")
 			refused := errors.New("refused")
-			err = s.Update(t.Context(), key, func(context.Context, []byte) ([]byte, time.Time, error) { return nil, time.Time{}, refused })
+			err = s.Update(t.Context(), key, func(_ context.Context, old []byte) ([]byte, time.Time, error) { return old, time.Time{}, refused })
 			require.ErrorIs(t, err, refused)
 
 			after, err := plain.Load(t.Context(), key)
@@ -173,6 +173,10 @@ func TestEveryByteOfASealedRecordCounts(t *testing.T) {
 func TestANewLoginReplacesARecordThatCannotBeOpened(t *testing.T) {
 	_, s, said := unreadable(t)
 	for key := range said {
+		require.NoError(t, s.Update(t.Context(), key, func(_ context.Context, old []byte) ([]byte, time.Time, error) {
+			old[0] = 'x' // what f was handed is its own
+			return old, time.Time{}, nil
+		}), key)
 		require.NoError(t, save(t, s, key, &oauth2.Token{RefreshToken: "pinr.new"}), key)
 		back, err := load(t, s, key)
 		require.NoError(t, err, key)

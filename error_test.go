@@ -242,7 +242,7 @@ func TestNoErrorHoldsASecretWhateverTheServerEchoes(t *testing.T) {
 			return conf.Revoke(ctx, &oauth2.Token{AccessToken: access, RefreshToken: refresh})
 		},
 		"conversion_token": func(ctx context.Context) error {
-			_, err := conf.ConversionToken(ctx, oauth2.StaticTokenSource(&oauth2.Token{AccessToken: access}))
+			_, err := conf.ConversionToken(ctx, oauth2.StaticTokenSource(&oauth2.Token{AccessToken: access, RefreshToken: refresh}))
 			return err
 		},
 	}

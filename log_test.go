@@ -138,17 +138,57 @@ func TestTheLogNamesTheGrantOfAKeptToken(t *testing.T) {
 		l := newLogin(t, new(pinteresttest.Handler))
 		tok, err := l.conf.ClientCredentials(l.ctx).Token()
 		require.NoError(t, err)
-		s := pinterest.NewMemoryStore()
+		s := newMoodyStore()
 		require.NoError(t, save(t, s, "account", tok))
 		a := l.accounts(s)
 		a.Config.Logger = log.logger()
-		_, err = a.Source("account").Refresh(l.ctx)
-		require.NoError(t, err)
-		lines := log.since()
-		require.Len(t, lines, 2)
-		for _, line := range lines {
-			assert.Contains(t, line, " op=client_credentials key=account ")
+		src := a.Source("account")
+		refresh := func() {
+			t.Helper()
+			_, err := src.Refresh(l.ctx)
+			require.NoError(t, err)
 		}
+		refresh()
+		down := errors.New("the database is down")
+		s.failSave.Store(&down)
+		refresh()
+		time.Sleep(10 * time.Second)
+		s.failSave.Store(nil)
+		require.NoError(t, src.Wait(t.Context()))
+		last := saved(t, s)
+		l.fake.Fail("/v5/oauth/token", pinteresttest.Fault{Status: 404})
+		_, err = src.Refresh(l.ctx)
+		require.Error(t, err)
+		require.NoError(t, s.Delete(t.Context(), "account"))
+		time.Sleep(time.Minute)
+		_, _ = src.Token()
+		synctest.Wait()
+
+		last.Expiry = time.Now()
+		require.NoError(t, save(t, s, "account", last))
+		l.fake.Fail("/v5/oauth/token", pinteresttest.Fault{Status: 404})
+		begun := l.accounts(s)
+		begun.Config.Logger = a.Config.Logger
+		_, err = begun.Source("account").Token()
+		require.Error(t, err)
+
+		messages := make(map[string]bool)
+		var line string
+		for _, line = range log.since() {
+			message, _, ok := strings.Cut(line, " op=client_credentials key=account")
+			require.True(t, ok, line)
+			messages[message] = true
+		}
+		assert.Equal(t, map[string]bool{
+			`level=DEBUG msg="pinterest: token adopted"`:    true,
+			`level=INFO msg="pinterest: token renewed"`:     true,
+			`level=ERROR msg="pinterest: token not saved"`:  true,
+			`level=INFO msg="pinterest: token saved"`:       true,
+			`level=WARN msg="pinterest: token not renewed"`: true,
+			`level=INFO msg="pinterest: token forgotten"`:   true,
+		}, messages)
+		assert.Contains(t, line, " status=404 ")
+		assert.Contains(t, line, " expiry=2000-01-01T00:01:1", "also of a token that was just found")
 	})
 }
 

@@ -86,6 +86,45 @@ func TestARequestThatCannotBeReplayedGetsItsAnswerAndTheNextANewToken(t *testing
 	})
 }
 
+func TestABodyIsHadAgainOrTheFirstAnswerStands(t *testing.T) {
+	again := func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("pin")), nil }
+	broken := func() (io.ReadCloser, error) { return nil, errors.New("the file is gone") }
+	for name, c := range map[string]struct {
+		body    io.ReadCloser
+		getBody func() (io.ReadCloser, error)
+		want    []string
+	}{
+		"no body":                    {nil, nil, []string{"", ""}},
+		"a body of nothing":          {http.NoBody, nil, []string{"", ""}},
+		"one that can be had again":  {io.NopCloser(strings.NewReader("pin")), again, []string{"pin", "pin"}},
+		"one that cannot":            {io.NopCloser(strings.NewReader("pin")), nil, []string{"pin"}},
+		"one that cannot, this time": {io.NopCloser(strings.NewReader("pin")), broken, []string{"pin"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var bodies []string
+			w := &wire{}
+			w.answer = func(r *http.Request) (*http.Response, error) {
+				if r.URL.Path == "/v5/oauth/token" {
+					return answer(http.StatusOK, goodAnswer), nil
+				}
+				bodies = append(bodies, w.requests()[len(w.requests())-1].body)
+				if r.Header.Get("Authorization") == "Bearer pina_new" {
+					return answer(http.StatusOK, ""), nil
+				}
+				return answer(http.StatusUnauthorized, `{"code":2}`), nil
+			}
+			src := testConfig().TokenSource(w.context(t.Context()), &oauth2.Token{AccessToken: "pina_dead", RefreshToken: "pinr.x"})
+			req, err := http.NewRequest(http.MethodPost, account, nil)
+			require.NoError(t, err)
+			req.Body, req.GetBody = c.body, c.getBody
+			resp, err := (&pinterest.Transport{Source: src, Base: w}).RoundTrip(req)
+			require.NoError(t, err)
+			assert.Equal(t, c.want, bodies)
+			assert.Equal(t, len(c.want) == 2, resp.StatusCode == http.StatusOK)
+		})
+	}
+}
+
 func TestUploadsThatCannotBeReplayedHaveEachDeadTokenRenewed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLogin(t, new(pinteresttest.Handler))
@@ -364,6 +403,8 @@ func TestHostsNameWhoGetsTheToken(t *testing.T) {
 		{[]string{}, "https://api.pinterest.com/", false},
 		{[]string{""}, "https://api.pinterest.com/", false},
 		{[]string{""}, "https://:443/", false},
+		{[]string{"kit.example"}, "https://\u212ait.example/", false}, // a letter that folds to k
+		{[]string{"\u212ait.example"}, "https://kit.example/", false},
 	}
 	for _, c := range cases {
 		var got http.Header
@@ -603,6 +644,27 @@ func TestTheErrorOfTheReplayReachesTheCaller(t *testing.T) {
 	ctx := w.context(t.Context())
 	_, err := testConfig().Client(ctx, &oauth2.Token{AccessToken: "pina_x", RefreshToken: "pinr.x"}).Get(account)
 	require.ErrorIs(t, err, cut)
+}
+
+func TestARenewalThatFailsOtherwiseBuriesNoToken(t *testing.T) {
+	for name, fault := range map[string]pinteresttest.Fault{
+		"for a while":      {Status: 404},
+		"for the operator": {Status: 401, Code: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLogin(t, new(pinteresttest.Handler))
+				client := pinterest.NewClient(l.ctx, l.conf.TokenSource(l.ctx, l.tok))
+				l.fake.Fail("/v5/user_account", pinteresttest.Fault{Status: 401, Code: 2})
+				l.fake.Fail("/v5/oauth/token", fault)
+				status, _ := call(t, client)
+				assert.Equal(t, http.StatusUnauthorized, status)
+				status, _ = call(t, client)
+				assert.Equal(t, http.StatusOK, status)
+				assert.Equal(t, 1, l.fake.Counts().Token)
+			})
+		})
+	}
 }
 
 func TestA401ThatMeansNothingBuriesNoToken(t *testing.T) {
