@@ -94,10 +94,7 @@ func (c *Config) AuthCodeURL(state string, opts ...oauth2.AuthCodeOption) string
 // The request is sent again only if it certainly never left this machine. The
 // error is an [*Error].
 func (c *Config) Exchange(ctx context.Context, code string, opts ...oauth2.AuthCodeOption) (*oauth2.Token, error) {
-	v := url.Values{"code": {code}}
-	if c.RedirectURL != "" {
-		v.Set("redirect_uri", c.RedirectURL)
-	}
+	v := url.Values{"code": {code}, "redirect_uri": {c.RedirectURL}}
 	c.RefreshOn.ask(grantAuthorizationCode, v)
 	for k, vs := range optionValues(opts) {
 		v[k] = vs

@@ -126,6 +126,20 @@ func TestTheRefreshExpiryOfATokenThatOAuth2Retrieved(t *testing.T) {
 	assert.Nil(t, pinterest.GrantedScopes(nil))
 }
 
+// A laptop that slept must not take an expired token for a good one.
+func TestExpiriesAreOfTheWallClock(t *testing.T) {
+	exchanged, err := testConfig().Exchange(answering(http.StatusOK, goodAnswer).context(t.Context()), "code")
+	require.NoError(t, err)
+	begun, err := testConfig().TokenSource(t.Context(), &oauth2.Token{AccessToken: "pina_x", Expiry: time.Now().Add(day)}).TokenContext(t.Context())
+	require.NoError(t, err)
+	until, ok := pinterest.RefreshExpiry((&oauth2.Token{RefreshToken: "pinr.x", Expiry: time.Now().Add(day), ExpiresIn: 1}).
+		WithExtra(map[string]any{"refresh_token_expires_in": 60}))
+	require.True(t, ok)
+	for _, at := range []time.Time{exchanged.Expiry, begun.Expiry, until} {
+		assert.NotContains(t, at.String(), " m=", "no reading of the clock that stands still")
+	}
+}
+
 // Whatever is odd about an answer with an access token, the token is not lost.
 func TestOddAnswersGetTheirSaneReading(t *testing.T) {
 	const unknown = time.Duration(-1)
