@@ -556,13 +556,18 @@ func TestOnRefreshIsToldOnceOfATokenThatTheStoreHas(t *testing.T) {
 
 func TestOnRefreshIsToldOfATokenOnceTheStoreHasIt(t *testing.T) {
 	for name, c := range map[string]struct {
-		meanwhile func(t *testing.T, l *login, s pinterest.Store)
+		meanwhile func(t *testing.T, l *login, s *moodyStore)
 		told      int
 	}{
-		"saved":      {func(*testing.T, *login, pinterest.Store) {}, 1},
-		"logged out": {func(t *testing.T, _ *login, s pinterest.Store) { require.NoError(t, s.Delete(t.Context(), "account")) }, 0},
-		"logged in again": {func(t *testing.T, l *login, s pinterest.Store) {
-			require.NoError(t, save(t, s, "account", l.fake.Login()))
+		"saved": {func(*testing.T, *login, *moodyStore) {}, 1},
+		"saved before, though the answer was lost": {func(_ *testing.T, _ *login, s *moodyStore) {
+			s.loseAnswer.Store(s.failSave.Swap(nil))
+			time.Sleep(10 * time.Second)
+			s.loseAnswer.Store(nil)
+		}, 1},
+		"logged out": {func(t *testing.T, _ *login, s *moodyStore) { require.NoError(t, s.Delete(t.Context(), "account")) }, 0},
+		"logged in again": {func(t *testing.T, l *login, s *moodyStore) {
+			require.NoError(t, save(t, s.Store, "account", l.fake.Login()))
 		}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -580,7 +585,7 @@ func TestOnRefreshIsToldOfATokenOnceTheStoreHasIt(t *testing.T) {
 				require.NoError(t, err)
 				time.Sleep(time.Minute)
 				assert.Empty(t, told)
-				c.meanwhile(t, l, s.Store)
+				c.meanwhile(t, l, s)
 				s.failSave.Store(nil)
 				require.NoError(t, src.Wait(t.Context()))
 				require.Len(t, told, c.told)

@@ -346,12 +346,14 @@ func TestWhatTheLogTellsOfATokenThatOnRefreshDoesNotSave(t *testing.T) {
 		src := conf.TokenSource(answers(goodAnswer).context(t.Context()), expiredToken())
 		_, err := src.Token()
 		require.NoError(t, err)
+		time.Sleep(100 * time.Millisecond) // it is tried again in about 60
 		full = nil
 		require.NoError(t, src.Wait(t.Context()))
 		const expiries = " expiry=2000-01-31T00:00:00.000Z refresh_expiry=2000-03-01T00:00:00.000Z"
 		assert.Equal(t, []string{
 			`level=INFO msg="pinterest: token renewed" op=refresh` + expiries + ` took=1s`,
 			`level=ERROR msg="pinterest: token not saved" op=refresh error="disk full" mend=time took=1s retry_in=soon`,
+			`level=ERROR msg="pinterest: token not saved" op=refresh error="disk full" mend=time took=0s retry_in=soon`,
 			`level=INFO msg="pinterest: token saved" op=refresh` + expiries,
 		}, log.since())
 	})
