@@ -62,7 +62,7 @@ type Store interface {
 	//
 	// The order is not defined. A key that is there, and due, from beginning to
 	// end is seen once, whatever else changes meanwhile; one that comes or goes
-	// may be. Given a time, a store may pass over a key that is being updated:
+	// may be. Given a time, so may one that is being updated, or gets another due:
 	// somebody is at it.
 	Each(ctx context.Context, before time.Time, f func(key string, value []byte) error) error
 }

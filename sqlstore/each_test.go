@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,16 +14,48 @@ import (
 	"github.com/go-pinterest/pinterest/sqlstore"
 )
 
+func TestASweepPassesOverWhatIsHeld(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, d database) {
+		place := d.table(t)
+		s, other := d.open(t, place), d.open(t, place)
+		past := time.Now().Add(-time.Hour)
+		for _, key := range []string{"held", "free"} {
+			require.NoError(t, s.Update(patient(t), key, func(context.Context, []byte) ([]byte, time.Time, error) { return nil, past, nil }))
+		}
+		require.NoError(t, s.Update(patient(t), "held", func(context.Context, []byte) ([]byte, time.Time, error) {
+			require.Equal(t, []string{"free"}, due(t, other, time.Now()))
+			require.Equal(t, []string{"free", "held"}, due(t, other, time.Time{}))
+			d.lapse(t, place, "held") // as if the holder had died
+			require.Equal(t, []string{"free", "held"}, due(t, other, time.Now()))
+			return nil, past, nil
+		}))
+		require.Equal(t, []string{"free", "held"}, due(t, other, time.Now()))
+	})
+}
+
+func TestAThousandKeysMayBeDueAtOnce(t *testing.T) {
+	const keys = 1000
+	eachDatabase(t, func(t *testing.T, d database) {
+		place := d.table(t)
+		d.fill(t, place, keys)
+		db := d.connect(t, place)
+		_, err := db.Exec("UPDATE " + d.name(place) + " SET due = 500")
+		require.NoError(t, err)
+		require.Len(t, due(t, d.store(db, place), time.UnixMilli(501)), keys)
+		require.Empty(t, due(t, d.store(db, place), time.UnixMilli(500)))
+	})
+}
+
 // fill makes n rows in one statement, each due a millisecond after the other.
 func (d database) fill(t testing.TB, place string, n int) {
 	db := d.connect(t, place)
 	query := `WITH RECURSIVE seq(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM seq WHERE n < ?)
-		INSERT INTO pinterest_tokens SELECT CAST(printf('account %08d', n) AS BLOB), zeroblob(500), n FROM seq`
+		INSERT INTO pinterest_tokens ("key", "value", due) SELECT CAST(printf('account %08d', n) AS BLOB), zeroblob(500), n FROM seq`
 	switch d.dialect {
 	case sqlstore.PostgreSQL:
-		query = "INSERT INTO " + place + ` SELECT convert_to('account ' || lpad(n::text, 8, '0'), 'UTF8'), convert_to(repeat('x', 500), 'UTF8'), n FROM generate_series(1, $1::int) n`
+		query = "INSERT INTO " + place + ` ("key", "value", due) SELECT convert_to('account ' || lpad(n::text, 8, '0'), 'UTF8'), convert_to(repeat('x', 500), 'UTF8'), n FROM generate_series(1, $1::int) n`
 	case sqlstore.MySQL:
-		query = "INSERT INTO " + place + ` WITH RECURSIVE seq(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM seq WHERE n < ?) SELECT concat('account ', lpad(n, 8, '0')), repeat('x', 500), n FROM seq`
+		query = "INSERT INTO " + place + " (`key`, `value`, due) " + `WITH RECURSIVE seq(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM seq WHERE n < ?) SELECT concat('account ', lpad(n, 8, '0')), repeat('x', 500), n FROM seq`
 	}
 	conn, err := db.Conn(t.Context())
 	require.NoError(t, err)
@@ -88,9 +121,11 @@ func TestOnlyWhatIsDueIsRead(t *testing.T) {
 func due(t *testing.T, s *sqlstore.Store, before time.Time) (keys []string) {
 	t.Helper()
 	require.NoError(t, s.Each(patient(t), before, func(key string, _ []byte) error {
+		require.NotContains(t, keys, key)
 		keys = append(keys, key)
 		return nil
 	}))
+	slices.Sort(keys)
 	return keys
 }
 

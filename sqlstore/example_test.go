@@ -49,8 +49,7 @@ func Example_sqLite() {
 	// a token
 }
 
-// With PostgreSQL the pool has a connection for every Update under way, and one
-// to spare.
+// The table may be in a schema of the app's.
 func Example_postgreSQL() {
 	// import _ "github.com/jackc/pgx/v5/stdlib"
 	db, err := sql.Open("pgx", os.Getenv("DATABASE_URL"))
@@ -58,8 +57,6 @@ func Example_postgreSQL() {
 		log.Fatal(err)
 	}
 	defer db.Close()
-	db.SetMaxOpenConns(9)
-	db.SetMaxIdleConns(9)
 
 	ctx := context.Background()
 	store := &sqlstore.Store{DB: db, Dialect: sqlstore.PostgreSQL, Table: "crm.pinterest_tokens"}
@@ -84,8 +81,6 @@ func Example_mySQL() {
 		log.Fatal(err)
 	}
 	defer db.Close()
-	db.SetMaxOpenConns(9)
-	db.SetMaxIdleConns(9)
 
 	ctx := context.Background()
 	store := &sqlstore.Store{DB: db, Dialect: sqlstore.MySQL}
@@ -107,7 +102,10 @@ func ExampleSchema() {
 	// Output:
 	// CREATE TABLE IF NOT EXISTS "crm"."pinterest_tokens" (
 	// 	"key" BYTEA NOT NULL PRIMARY KEY,
-	// 	"value" BYTEA NOT NULL,
-	// 	"due" BIGINT NOT NULL DEFAULT 0
+	// 	"value" BYTEA,
+	// 	"due" BIGINT NOT NULL DEFAULT 0,
+	// 	"holder" TEXT NOT NULL DEFAULT '',
+	// 	"until" BIGINT NOT NULL DEFAULT 0
 	// );
+	// CREATE INDEX IF NOT EXISTS "pinterest_tokens_due" ON "crm"."pinterest_tokens" ("due", "key");
 }

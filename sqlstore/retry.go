@@ -2,39 +2,71 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"reflect"
 	"time"
 )
 
-// errTaken says that somebody else has what was asked for, or had it a moment
-// ago: ask again.
-var errTaken = errors.New("somebody else has it")
+// errMixedUp says that the answer is to another question: a pooler has run
+// another client's statement.
+var errMixedUp = errors.New("the answer is another statement's: let the pooler keep a connection's statements apart, or the driver send each in one piece")
 
-// again runs do until it succeeds, or fails for a reason that will not go away
-// by itself, or ctx is over. It must not be used on what has run the caller's f.
-func (s *Store) again(ctx context.Context, do func() error) error {
-	for wait := time.Millisecond; ; wait = min(2*wait, 50*time.Millisecond) {
-		err := do()
+// run has do run a statement, and run it again if it may have failed for a reason
+// that is somebody else's, or its connection's alone. Every statement can be run
+// again: it changes nothing a second time.
+func (s *Store) run(ctx context.Context, do func(conn *sql.Conn) error) error {
+	idle := s.DB.Stats().Idle
+	wait := time.Millisecond
+	for n := 1; ; n++ {
+		err := s.try(ctx, do)
 		if err == nil {
 			return nil
 		}
 		if isOver(ctx) {
 			return over(ctx, err)
 		}
-		if !s.Dialect.isTransient(err) {
+		tries := 3 + idle // each idle connection may have lost its server, or found it demoted
+		switch {
+		case s.Dialect.isTransient(err):
+			tries = math.MaxInt
+		case s.Dialect.isMixedUp(err):
+			tries = 30
+		}
+		if n >= tries {
 			return err
 		}
-		select {
-		case <-time.After(wait/2 + rand.N(wait)): // waiters that met must not go on meeting
-		case <-ctx.Done():
-		}
-		if ctx.Err() != nil { // select takes either when both are ready
+		if pause(ctx, wait) != nil {
 			return over(ctx, err)
 		}
+		wait = min(2*wait, 50*time.Millisecond)
 	}
+}
+
+func (s *Store) try(ctx context.Context, do func(conn *sql.Conn) error) error {
+	conn, err := s.DB.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	err = do(conn)
+	if s.Dialect.isReadOnly(err) { // the next may lead to the primary
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+	}
+	return err
+}
+
+// pause waits for about as long, so that those who met do not go on meeting.
+func pause(ctx context.Context, about time.Duration) error {
+	select {
+	case <-time.After(about/2 + rand.N(about)):
+	case <-ctx.Done():
+	}
+	return ctx.Err() // select takes either when both are ready
 }
 
 // isOver knows of a deadline that has passed a moment before the context does.
@@ -48,18 +80,15 @@ func isOver(ctx context.Context) bool {
 
 // over returns the context's error, and what kept us until then.
 func over(ctx context.Context, err error) error {
-	if errors.Is(err, ctx.Err()) || errors.Is(err, errTaken) {
+	if errors.Is(err, ctx.Err()) {
 		return ctx.Err()
 	}
 	return fmt.Errorf("%w (%v)", ctx.Err(), err)
 }
 
-// isTransient reports whether err comes of others' transactions, and the same
+// isTransient reports whether err comes of others' statements, and the same
 // statement may well succeed a moment later.
 func (d Dialect) isTransient(err error) bool {
-	if errors.Is(err, errTaken) {
-		return true
-	}
 	switch d {
 	case PostgreSQL:
 		switch sqlState(err) {
@@ -85,22 +114,47 @@ func (d Dialect) isTransient(err error) bool {
 	return false
 }
 
-// isDuplicate reports whether err says that the key has a row already.
-func (d Dialect) isDuplicate(err error) bool {
-	return d == MySQL && number(err, "Number") == 1062 // ER_DUP_ENTRY
+// isMixedUp reports whether err comes of a pooler that lets its clients' prepared
+// statements get in each other's way.
+func (d Dialect) isMixedUp(err error) bool {
+	if errors.Is(err, errMixedUp) {
+		return true
+	}
+	switch sqlState(err) {
+	case "08P01", // protocol_violation: other parameters
+		"22P03", // invalid_binary_representation: other types
+		"26000", // invalid_sql_statement_name: it is on another connection
+		"42P05": // duplicate_prepared_statement
+		return true
+	}
+	return false
+}
+
+// isReadOnly reports whether err says that the connection leads to a replica, or
+// to a primary that was demoted since.
+func (d Dialect) isReadOnly(err error) bool {
+	switch d {
+	case PostgreSQL:
+		return sqlState(err) == "25006" // read_only_sql_transaction
+	case MySQL:
+		switch number(err, "Number") {
+		case 1290, // ER_OPTION_PREVENTS_STATEMENT
+			1792, // ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION
+			1836: // ER_READ_ONLY_MODE
+			return true
+		}
+	}
+	return false
 }
 
 // isCreating reports whether err says that somebody creates the same table at
 // the same time. PostgreSQL's IF NOT EXISTS does not see him.
 func (d Dialect) isCreating(err error) bool {
-	if d != PostgreSQL {
-		return false
-	}
 	switch sqlState(err) {
 	case "23505", // unique_violation, in the catalogue
 		"42P07", // duplicate_table
 		"42710": // duplicate_object, the table's type
-		return true
+		return d == PostgreSQL
 	}
 	return false
 }

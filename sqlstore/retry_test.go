@@ -31,7 +31,6 @@ func TestOnlyWhatGoesAwayByItselfIsTriedAgain(t *testing.T) {
 	require.True(t, MySQL.transient(&mysql.MySQLError{Number: 1213}), "a deadlock")
 	require.True(t, MySQL.transient(&mysql.MySQLError{Number: 1205}), "a lock timeout")
 	require.False(t, MySQL.transient(&mysql.MySQLError{Number: 1146}), "no such table")
-	require.True(t, MySQL.isDuplicate(&mysql.MySQLError{Number: 1062}))
 	require.True(t, SQLite.transient(mattnError{Code: 5}), "busy")
 	require.False(t, SQLite.transient(mattnError{Code: 1}), "no such table")
 	require.True(t, SQLite.transient(&ncrucesError{busy: true}), "busy")

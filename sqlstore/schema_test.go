@@ -19,20 +19,29 @@ func TestSchemaIsReadyForAMigration(t *testing.T) {
 	for dialect, want := range map[sqlstore.Dialect]string{
 		sqlstore.PostgreSQL: `CREATE TABLE IF NOT EXISTS "crm"."tokens" (
 	"key" BYTEA NOT NULL PRIMARY KEY,
-	"value" BYTEA NOT NULL,
-	"due" BIGINT NOT NULL DEFAULT 0
+	"value" BYTEA,
+	"due" BIGINT NOT NULL DEFAULT 0,
+	"holder" TEXT NOT NULL DEFAULT '',
+	"until" BIGINT NOT NULL DEFAULT 0
 );
+CREATE INDEX IF NOT EXISTS "tokens_due" ON "crm"."tokens" ("due", "key");
 `,
 		sqlstore.MySQL: "CREATE TABLE IF NOT EXISTS `crm`.`tokens` (\n" +
 			"\t`key` VARBINARY(1024) NOT NULL PRIMARY KEY,\n" +
-			"\t`value` LONGBLOB NOT NULL,\n" +
-			"\t`due` BIGINT NOT NULL DEFAULT 0\n" +
+			"\t`value` LONGBLOB,\n" +
+			"\t`due` BIGINT NOT NULL DEFAULT 0,\n" +
+			"\t`holder` VARBINARY(32) NOT NULL DEFAULT '',\n" +
+			"\t`until` BIGINT NOT NULL DEFAULT 0,\n" +
+			"\tINDEX (`due`, `key`)\n" +
 			") ENGINE=InnoDB ROW_FORMAT=DYNAMIC;\n",
 		sqlstore.SQLite: `CREATE TABLE IF NOT EXISTS "crm"."tokens" (
 	"key" BLOB NOT NULL PRIMARY KEY,
-	"value" BLOB NOT NULL,
-	"due" INTEGER NOT NULL DEFAULT 0
+	"value" BLOB,
+	"due" INTEGER NOT NULL DEFAULT 0,
+	"holder" TEXT NOT NULL DEFAULT '',
+	"until" INTEGER NOT NULL DEFAULT 0
 ) STRICT;
+CREATE INDEX IF NOT EXISTS "crm"."tokens_due" ON "tokens" ("due", "key");
 `,
 	} {
 		got, err := sqlstore.Schema(dialect, "crm.tokens")
@@ -51,7 +60,7 @@ func TestAHostileTableNameIsRefused(t *testing.T) {
 	d := find(t, sqlstore.SQLite)
 	for _, name := range []string{
 		`tokens"; DROP TABLE users; --`, "tokens`; DROP TABLE users; --", "tokens users", "tokens;", "tokens--", "tokens'",
-		".tokens", "crm.", "a.b.c", ".", " ", "tokens ", "tokens\n", "1tokens", "tökens", "t\x00", strings.Repeat("t", 64),
+		".tokens", "crm.", "a.b.c", ".", " ", "tokens ", "tokens\n", "1tokens", "tökens", "t\x00", strings.Repeat("t", 60),
 	} {
 		_, err := sqlstore.Schema(sqlstore.SQLite, name)
 		require.ErrorContains(t, err, "the table's name", "%q", name)
@@ -86,29 +95,30 @@ func TestATableMayHaveAReservedName(t *testing.T) {
 	require.Equal(t, "value", kept(t, s, "key"))
 }
 
-func TestATableWithoutDueIsFoundOutBeforeFRuns(t *testing.T) {
+func TestATableThatLacksAColumnIsFoundOutBeforeFRuns(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, d database) {
-		place := d.table(t)
-		s := d.open(t, place)
-		keep(t, s, "key", "value")
-		name := "pinterest_tokens"
-		if d.dialect != sqlstore.SQLite {
-			name = place
-		}
-		_, err := d.connect(t, place).Exec("ALTER TABLE " + name + " DROP COLUMN due")
-		require.NoError(t, err)
+		for _, column := range []string{"due", "holder", "until"} {
+			place := d.table(t)
+			db := d.connect(t, place)
+			if d.dialect == sqlstore.SQLite && column == "due" {
+				_, err := db.Exec("DROP INDEX pinterest_tokens_due")
+				require.NoError(t, err)
+			}
+			_, err := db.Exec("ALTER TABLE " + d.name(place) + " DROP COLUMN " + column)
+			require.NoError(t, err)
 
-		require.ErrorContains(t, s.CreateTable(patient(t)), "a table of that name is there, and not as Schema has it")
-		for _, key := range []string{"key", "missing"} {
-			err := s.Update(patient(t), key, func(context.Context, []byte) ([]byte, time.Time, error) {
+			s := d.open(t, place)
+			require.ErrorContains(t, s.CreateTable(patient(t)), "a table of that name is there, and not as Schema has it")
+			err = s.Update(patient(t), "key", func(context.Context, []byte) ([]byte, time.Time, error) {
 				assert.Fail(t, "f runs")
 				return nil, time.Time{}, nil
 			})
-			require.ErrorContains(t, err, "due", "the column's name")
+			require.ErrorContains(t, err, "which has to be there as Schema has it")
+			require.ErrorContains(t, err, column)
+			_, err = s.Load(patient(t), "key")
+			require.ErrorContains(t, err, column)
+			require.ErrorContains(t, s.Each(patient(t), time.Now(), nil), column)
 		}
-		_, err = s.Load(patient(t), "key")
-		require.ErrorContains(t, err, "due")
-		require.ErrorContains(t, s.Each(patient(t), time.Now(), nil), "due")
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -14,21 +15,17 @@ import (
 // database, so that an app can move from one to another.
 const MaxKey = 1024
 
-// keepTimeout bounds what Update does after f has returned, which the caller's
-// context no longer cuts short.
-const keepTimeout = 30 * time.Second
-
 // A Store is a pinterest.Store that keeps its values in one table of a SQL
 // database.
 //
 // It is safe for use by many goroutines at once. It must not be copied, nor its
 // fields changed, once it is in use. Use one Store for a table throughout a
-// process: goroutines that wait for the same key in one Store wait without a
-// connection.
+// process: of the goroutines that wait for the same key in one Store, one asks the
+// database.
 type Store struct {
 	// DB is the database, opened by the app with the driver of its choice. It
-	// stays the app's: a Store never closes it. It must be the primary, not a
-	// replica.
+	// stays the app's: a Store never closes it. It must lead to the primary, not
+	// to a replica.
 	DB *sql.DB
 
 	// Dialect says what kind of database DB is.
@@ -39,190 +36,207 @@ type Store struct {
 	// underscores. Empty: DefaultTable.
 	Table string
 
+	// Lease is how long a process that dies inside Update keeps the others out.
+	// It is extended while Update runs, so f may take longer; but a process that
+	// cannot reach the database for that long loses its turn. If it is shorter
+	// than a token request, half a minute, such a process may have sent one that
+	// another sends again. Zero: a minute; less than a tenth of a second is an
+	// error.
+	Lease time.Duration
+
 	once       sync.Once // guards statements and err
 	statements *statements
 	err        error
 
-	turns turns
-
-	mu       sync.Mutex // guards database
-	database *string    // the SQLite file, once it is known
+	checked atomic.Bool // the table can be used
+	turns   turns
 }
 
-// CreateTable creates the table if it is missing. An app that manages its
-// tables by migrations takes the statement from [Schema] instead, and then
-// CreateTable does nothing and needs no right to create tables.
+// CreateTable creates the table and its index if the table is missing. An app that
+// manages its tables by migrations takes the statements from [Schema] instead, and
+// then CreateTable does nothing and needs no right to create tables.
 func (s *Store) CreateTable(ctx context.Context) error {
 	q, err := s.prepare()
 	if err != nil {
 		return err
 	}
-	err = s.again(ctx, func() error {
-		if _, err := s.DB.ExecContext(ctx, q.probe); err == nil {
+	if err := s.checkDatabase(ctx, q); err != nil {
+		return failed(err, "creating table %s", q.table)
+	}
+	for { // PostgreSQL fails while somebody else creates the same
+		err := s.createTable(ctx, q)
+		if err == nil {
 			return nil
 		}
-		_, err := s.DB.ExecContext(ctx, q.create)
-		if s.Dialect.isCreating(err) {
-			return errTaken
+		if !s.Dialect.isCreating(err) || pause(ctx, 10*time.Millisecond) != nil {
+			return failed(err, "creating table %s", q.table)
 		}
-		if err != nil {
+	}
+}
+
+func (s *Store) createTable(ctx context.Context, q *statements) error {
+	if s.statement(ctx, q.probe) == nil {
+		return nil
+	}
+	for _, create := range q.create {
+		if err := s.statement(ctx, create); err != nil {
 			return err
 		}
-		if _, err := s.DB.ExecContext(ctx, q.probe); err != nil {
-			return fmt.Errorf("a table of that name is there, and not as Schema has it: %w", err)
-		}
-		return nil
+	}
+	if err := s.statement(ctx, q.probe); err != nil {
+		return fmt.Errorf("a table of that name is there, and not as Schema has it: %w", err)
+	}
+	return nil
+}
+
+func (s *Store) statement(ctx context.Context, text string) error {
+	return s.run(ctx, func(conn *sql.Conn) error {
+		_, err := conn.ExecContext(ctx, text)
+		return err
 	})
-	if err != nil {
-		return failed(err, "creating table %s", q.table)
+}
+
+// checkDatabase finds out settings that would lose what is kept.
+func (s *Store) checkDatabase(ctx context.Context, q *statements) error {
+	var answer sql.NullString
+	ask := func(conn *sql.Conn) error { return conn.QueryRowContext(ctx, q.health).Scan(&answer) }
+	switch s.Dialect {
+	case MySQL:
+		if err := s.run(ctx, ask); err != nil {
+			return err
+		}
+		if answer.String == "0" {
+			return errors.New("autocommit is off, and nothing would be kept: leave autocommit=0 out of the DSN, or open another DB for the Store")
+		}
+	case SQLite:
+		if s.DB.Stats().MaxOpenConnections == 1 {
+			return nil
+		}
+		if err := s.run(ctx, ask); err != nil {
+			return err
+		}
+		if answer.String == "" {
+			return errors.New("the database is in memory, and each connection may have another: say DB.SetMaxOpenConns(1)")
+		}
 	}
 	return nil
 }
 
 // Load returns what is kept under key; missing: an error that is fs.ErrNotExist.
-// It does not wait for an Update of key, and takes a connection only for as long
-// as the query runs.
+// It does not wait for an Update of key.
 func (s *Store) Load(ctx context.Context, key string) ([]byte, error) {
-	q, err := s.ready(ctx, key)
+	q, err := s.readyFor(ctx, key)
 	if err != nil {
 		return nil, err
 	}
-	value, err := s.load(ctx, q, key)
+	rows, err := s.ask(ctx, q.load, []byte(key))
 	switch {
 	case err != nil:
 		return nil, failed(err, "loading %q", key)
-	case value == nil:
+	case !rows[0].there:
 		return nil, fmt.Errorf("sqlstore: nothing is kept under %q: %w", key, fs.ErrNotExist)
 	}
-	return value, nil
-}
-
-// load returns nil for a key that is missing, and never for one that is there.
-func (s *Store) load(ctx context.Context, q *statements, key string) (value []byte, err error) {
-	err = s.again(ctx, func() error {
-		return s.DB.QueryRowContext(ctx, q.load, []byte(key)).Scan(&value, new(int64))
-	})
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
-	}
-	return notNil(value), err
+	return notNil(rows[0].value), nil
 }
 
 // Update runs f on what is kept under key (nil if nothing) and durably keeps the
 // value that f returns, and when it is due, rounded down to a millisecond. While f
 // runs no other Update of key runs, in any process that shares the database.
 //
-// With PostgreSQL and MySQL a connection is taken for the length of f, and its
-// loss cancels f's context; f may use DB if the pool has a connection to spare.
-// With SQLite no connection is taken while f runs.
+// It takes a connection to claim the key, now and then to stay in possession of
+// it, and to write; f may use DB. The context of f ends, with ErrLeaseLost for its
+// cause, when the database could not be reached for as long as a lease. To keep what
+// f returned is tried for a minute.
 func (s *Store) Update(ctx context.Context, key string, f func(ctx context.Context, old []byte) (value []byte, due time.Time, err error)) error {
-	l, release, err := s.lock(ctx, key)
+	l, give, err := s.take(ctx, key)
 	if err != nil {
 		return err
 	}
-	defer release()
-
+	defer give()
+	holding, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
 	inside, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	rest := l.watch(inside, cancel)
-	defer rest()
-	value, due, err := f(inside, l.old())
-	rest()
+	go l.extend(holding, cancel)
+
+	kept := false
+	defer func() {
+		if !kept {
+			l.release(ctx)
+		}
+	}()
+	value, due, err := f(inside, l.old)
 	if err != nil {
-		if lost := (*lostError)(nil); errors.As(context.Cause(inside), &lost) {
+		if lost := context.Cause(inside); errors.Is(lost, ErrLeaseLost) {
 			err = errors.Join(err, failed(lost, "updating %q", key))
 		}
 		return err
 	}
-
-	keeping, cancelKeeping := context.WithTimeout(context.WithoutCancel(ctx), keepTimeout)
-	defer cancelKeeping()
-	if err := l.keep(keeping, value, due); err != nil {
+	if err := l.keep(ctx, value, due); err != nil {
 		return failed(err, "keeping the new value of %q", key)
 	}
+	kept = true
 	return nil
 }
 
 // Delete forgets key; a missing key is no error. It waits for its turn as an
 // Update does.
 func (s *Store) Delete(ctx context.Context, key string) error {
-	l, release, err := s.lock(ctx, key)
+	l, give, err := s.take(ctx, key)
 	if err != nil {
 		return err
 	}
-	defer release()
+	defer give()
 	if err := l.delete(ctx); err != nil {
+		l.release(ctx)
 		return failed(err, "deleting %q", key)
 	}
 	return nil
 }
 
-// A lock is one key's, held against every process that shares the database.
-type lock interface {
-	old() []byte // nil if there is nothing
-	keep(ctx context.Context, value []byte, due time.Time) error
-	delete(ctx context.Context) error
-	// release lets go; what was not kept or deleted stays as it was.
-	release(ctx context.Context)
-	// watch calls lost with a *lostError should the lock be lost, until rest is
-	// called, which may be done more than once.
-	watch(ctx context.Context, lost context.CancelCauseFunc) (rest func())
-}
-
-// lock waits for key's turn, first in this process and then in the database.
-func (s *Store) lock(ctx context.Context, key string) (l lock, release func(), err error) {
-	q, err := s.ready(ctx, key)
-	if err != nil {
-		return nil, nil, err
-	}
-	give, err := s.turns.take(ctx, key)
-	if err != nil {
-		return nil, nil, failed(err, "waiting for %q", key)
-	}
-	if s.Dialect == SQLite {
-		l, err = s.lockFile(ctx, q, key)
-	} else {
-		l, err = s.lockRow(ctx, q, key)
-	}
-	if err != nil {
-		give()
-		return nil, nil, failed(err, "locking %q", key)
-	}
-	release = func() {
-		defer give()
-		l.release(context.WithoutCancel(ctx))
-	}
-	if err := ctx.Err(); err != nil { // it ended as the lock was had
-		release()
-		return nil, nil, failed(err, "locking %q", key)
-	}
-	return l, release, nil
-}
-
 // prepare finds fault with the fields before the database sees them.
 func (s *Store) prepare() (*statements, error) {
 	s.once.Do(func() {
-		if s.DB == nil {
+		switch {
+		case s.DB == nil:
 			s.err = errors.New("sqlstore: the Store has no DB: open one with a driver and set it")
-			return
+		case s.lease() < shortestLease:
+			s.err = fmt.Errorf("sqlstore: a Lease of %v is too short: at least %v", s.Lease, shortestLease)
+		default:
+			s.statements, s.err = s.Dialect.statements(s.Table)
 		}
-		s.statements, s.err = s.Dialect.statements(s.Table)
 	})
 	return s.statements, s.err
 }
 
-func (s *Store) ready(ctx context.Context, key string) (*statements, error) {
+// ready looks at the table before it is used for the first time.
+func (s *Store) ready(ctx context.Context) (*statements, error) {
 	q, err := s.prepare()
 	if err != nil {
 		return nil, err
 	}
+	if err := ctx.Err(); err != nil || s.checked.Load() {
+		return q, err
+	}
+	err = s.checkDatabase(ctx, q)
+	if err == nil {
+		err = s.statement(ctx, q.probe)
+	}
+	if err != nil {
+		return nil, failed(err, "looking at table %s, which has to be there as Schema has it", q.table)
+	}
+	s.checked.Store(true)
+	return q, nil
+}
+
+func (s *Store) readyFor(ctx context.Context, key string) (*statements, error) {
 	if key == "" {
 		return nil, errors.New("sqlstore: the key is empty: name the account that the token belongs to")
 	}
 	if len(key) > MaxKey {
 		return nil, fmt.Errorf("sqlstore: a key of %d bytes is too long: %d is the most", len(key), MaxKey)
 	}
-	return q, ctx.Err()
+	return s.ready(ctx)
 }
 
 // failed says what err came of. It hides an fs.ErrNotExist, as of a server's

@@ -32,6 +32,7 @@ func TestStoreIsAStoreWhateverTheSettings(t *testing.T) {
 		"PostgreSQL, serializable":               {sqlstore.PostgreSQL, "default_transaction_isolation=serializable"},
 		"MySQL that counts found rows":           {sqlstore.MySQL, "clientFoundRows=true&interpolateParams=true"},
 		"MySQL, serializable":                    {sqlstore.MySQL, "tx_isolation='SERIALIZABLE'"},
+		"MySQL, read uncommitted":                {sqlstore.MySQL, "tx_isolation='READ-UNCOMMITTED'"},
 		"SQLite without WAL":                     {sqlstore.SQLite, "_pragma=journal_mode(DELETE)&_pragma=busy_timeout(0)"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -56,9 +57,15 @@ func TestStoreIsAStoreInMemory(t *testing.T) {
 
 func TestStoreIsASharedStore(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, d database) {
+		t.Parallel() // much of it waits for leases
 		storetest.TestSharedStore(t, storetest.Shared{
 			Place: d.place,
-			Open:  func(t *testing.T, place string) pinterest.Store { return d.open(t, place) },
+			Open: func(t *testing.T, place string) pinterest.Store {
+				s := d.open(t, place)
+				s.Lease = time.Second
+				return s
+			},
+			Takeover: 10 * time.Second,
 		})
 	})
 }
@@ -145,6 +152,14 @@ func (d database) table(t testing.TB) string {
 	t.Helper()
 	place := d.emptyPlace(t)
 	require.NoError(t, d.open(t, place).CreateTable(patient(t)))
+	return place
+}
+
+// name is the table's.
+func (d database) name(place string) string {
+	if d.dialect == sqlstore.SQLite {
+		return sqlstore.DefaultTable
+	}
 	return place
 }
 

@@ -290,12 +290,14 @@ func testEachLeft(t *testing.T, s pinterest.Store) {
 }
 
 func testEachDuringChanges(t *testing.T, s pinterest.Store) {
-	const stable, changes = 40, 100
+	const stable, changes = 20, 100
 	past := time.Now().Add(-time.Hour)
 	times := make(map[string]int)
 	for i := range stable {
-		keepDue(t, s, fmt.Sprint("stable ", i), "0", past)
-		times[fmt.Sprint("stable ", i)] = 0
+		for _, key := range []string{fmt.Sprint("stable ", i), fmt.Sprint("changing ", i)} {
+			keepDue(t, s, key, "0", past)
+			times[key] = 0
+		}
 	}
 	stop := make(chan struct{})
 	var changed atomic.Int32
@@ -310,7 +312,7 @@ func testEachDuringChanges(t *testing.T, s pinterest.Store) {
 				}
 				passing := fmt.Sprint("passing ", w, " ", i%20)
 				assert.NoError(t, s.Update(patient(t), passing, returningDue("1", past)))
-				assert.NoError(t, s.Update(patient(t), fmt.Sprint("stable ", i%stable), returningDue(fmt.Sprint(i), past)))
+				assert.NoError(t, s.Update(patient(t), fmt.Sprint("changing ", i%stable), returningDue(fmt.Sprint(i), past)))
 				assert.NoError(t, s.Delete(patient(t), passing))
 				changed.Add(1)
 			}
@@ -330,10 +332,10 @@ func testEachDuringChanges(t *testing.T, s pinterest.Store) {
 			return nil
 		}))
 		for key, n := range calls {
-			require.LessOrEqual(t, n, 1, "how often f was called with %q, which was there from beginning to end", key)
-			if before.IsZero() { // else a store may pass over a key that is just being updated
-				require.Equal(t, 1, n, "how often f was called with %q, which was there from beginning to end", key)
+			if !before.IsZero() && strings.HasPrefix(key, "changing ") && n == 0 {
+				continue // an Update of it was running
 			}
+			require.Equal(t, 1, n, "how often f was called with %q, which was there from beginning to end", key)
 		}
 		if before.IsZero() {
 			before = time.Now()

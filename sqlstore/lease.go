@@ -1,0 +1,255 @@
+package sqlstore
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ErrLeaseLost is the error of an Update or Delete that was shut out for longer
+// than its lease, because the process stood still or could not reach the database,
+// while another came in: what f returned was not kept, and what is kept may be
+// newer. It is also the [context.Cause] that ends the context of f as soon as the
+// lease may have run out.
+var ErrLeaseLost = errors.New("sqlstore: lease lost")
+
+const (
+	defaultLease  = time.Minute
+	shortestLease = time.Second / 10
+
+	// What f returned is tried to be kept for so long, each time for no longer
+	// than a connection may take that leads nowhere.
+	keepTimeout    = time.Minute
+	attemptTimeout = 10 * time.Second
+)
+
+func (s *Store) lease() time.Duration {
+	if s.Lease == 0 {
+		return defaultLease
+	}
+	return s.Lease
+}
+
+// A lease is a row that says who holds it, and until when.
+type lease struct {
+	store *Store
+	sql   *statements
+	key   []byte
+	id    string    // of who holds it
+	until time.Time // the database keeps others out until then, or longer
+	old   []byte    // what is kept; nil: nothing
+}
+
+// take waits for key's turn, first in this process and then in the database.
+func (s *Store) take(ctx context.Context, key string) (*lease, func(), error) {
+	q, err := s.readyFor(ctx, key)
+	if err != nil {
+		return nil, nil, err
+	}
+	give, err := s.turns.take(ctx, key)
+	if err != nil {
+		return nil, nil, failed(err, "waiting for %q", key)
+	}
+	l := &lease{store: s, sql: q, key: []byte(key), id: rand.Text()}
+	for wait := 5 * time.Millisecond; ; wait = min(2*wait, 500*time.Millisecond) {
+		claimed, err := l.claim(ctx)
+		if err == nil && claimed {
+			if err = ctx.Err(); err == nil {
+				return l, give, nil
+			}
+		}
+		if err != nil {
+			go func() { // it may be claimed all the same
+				defer give()
+				l.release(context.WithoutCancel(ctx))
+			}()
+			return nil, nil, failed(err, "claiming %q", key)
+		}
+		if err := pause(ctx, wait); err != nil {
+			give()
+			return nil, nil, failed(err, "waiting for %q", key)
+		}
+	}
+}
+
+// claim reports whether the key is ours now.
+func (l *lease) claim(ctx context.Context) (bool, error) {
+	s, args := l.store, []any{l.key, l.id, l.store.lease().Milliseconds()}
+	// The database counts from when it was reached. Who counts from before that
+	// never believes in the lease for longer than the database does.
+	l.until = time.Now().Add(s.lease())
+	var rows []row
+	var err error
+	if s.Dialect == MySQL {
+		if _, err = s.exec(ctx, l.sql.claim, args...); err == nil {
+			rows, err = s.ask(ctx, l.sql.load, l.key)
+		}
+	} else {
+		rows, err = s.ask(ctx, l.sql.claim, args...)
+	}
+	if err != nil || len(rows) == 0 || rows[0].holder != l.id || rows[0].number == 0 {
+		return false, err
+	}
+	if rows[0].there {
+		l.old = notNil(rows[0].value)
+	}
+	return true, nil
+}
+
+// extend keeps the lease from running out until ctx is over. If it runs out all
+// the same, or may have, lost is told.
+func (l *lease) extend(ctx context.Context, lost context.CancelCauseFunc) {
+	whole := l.store.lease()
+	for next := whole / 6; ; {
+		select {
+		case <-time.After(next):
+		case <-ctx.Done():
+			return
+		}
+		asked := time.Now()
+		attempt, cancel := context.WithDeadline(ctx, earlier(l.until, asked.Add(whole/6)))
+		err := l.write(attempt, l.sql.extend, "", whole.Milliseconds())
+		cancel()
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err == nil:
+			l.until, next = asked.Add(whole), whole/6
+		case errors.Is(err, ErrLeaseLost):
+			lost(err)
+			return
+		case !time.Now().Before(l.until):
+			lost(fmt.Errorf("%w: not extended in time: %w", ErrLeaseLost, err))
+			return
+		default:
+			next = min(whole/60, time.Until(l.until))
+		}
+	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// keep keeps value and due and lets go. It does so even if ctx is over, and tries
+// for a minute, since value may be all there is of a token.
+//
+// The database decides whether the lease was lost, not the clock of this process.
+// A lease that lapsed and that nobody took is as good as one held.
+func (l *lease) keep(ctx context.Context, value []byte, due time.Time) error {
+	return l.insist(ctx, l.sql.keep, l.id+"+", notNil(value), milliseconds(due), l.id+"+")
+}
+
+func (l *lease) delete(ctx context.Context) error {
+	return l.insist(ctx, l.sql.delete, "")
+}
+
+func (l *lease) insist(ctx context.Context, st *statement, after string, args ...any) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTimeout)
+	defer cancel()
+	var why error
+	for wait := 5 * time.Millisecond; ; wait = min(2*wait, 500*time.Millisecond) {
+		attempt, cancel := context.WithTimeout(ctx, attemptTimeout)
+		err := l.write(attempt, st, after, args...)
+		cancel()
+		if err == nil || errors.Is(err, ErrLeaseLost) {
+			return err
+		}
+		if why == nil || ctx.Err() == nil { // the deadline is not the caller's to be told of
+			why = err
+		}
+		if pause(ctx, wait) != nil {
+			return fmt.Errorf("given up after %v: %w", keepTimeout, why)
+		}
+	}
+}
+
+// write runs a statement that changes the row while it is ours. After is who holds
+// the row when it was done, by which one is known whose answer was lost.
+func (l *lease) write(ctx context.Context, st *statement, after string, args ...any) error {
+	changed, err := l.store.exec(ctx, st, append([]any{l.key, l.id}, args...)...)
+	if err != nil || changed == 1 {
+		return err
+	}
+	rows, err := l.store.ask(ctx, l.sql.load, l.key)
+	switch {
+	case err != nil:
+		return err
+	case rows[0].holder == l.id:
+		return errMixedUp
+	case after != "" && rows[0].holder == after, st == l.sql.delete && rows[0].holder == "" && !rows[0].there:
+		return nil
+	}
+	return fmt.Errorf("%w: another was in", ErrLeaseLost)
+}
+
+// release lets go, and leaves what is kept as it was. What cannot be let go now
+// is free when the lease is over.
+func (l *lease) release(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptTimeout/2)
+	defer cancel()
+	if l.old == nil {
+		if n, err := l.store.exec(ctx, l.sql.forget, l.key, l.id); err != nil || n == 1 {
+			return
+		}
+	}
+	_, _ = l.store.exec(ctx, l.sql.release, l.key, l.id)
+}
+
+// A row is an answer of the database.
+type row struct {
+	key, value []byte
+	there      bool // value is not NULL: drivers do not agree on what an empty one is
+	holder     string
+	number     int64 // 1: it is held; of a page: due
+}
+
+// ask returns the answer to a question. What the context's end cuts short is not
+// asked again.
+func (s *Store) ask(ctx context.Context, st *statement, args ...any) (answer []row, err error) {
+	err = s.run(ctx, func(conn *sql.Conn) error {
+		answer = nil
+		rows, err := conn.QueryContext(ctx, st.text, st.bind(args)...)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for size := 0; rows.Next() && size < pageBytes; {
+			var r row
+			var tag string
+			if err := rows.Scan(&tag, &r.key, &r.value, &r.there, &r.holder, &r.number); err != nil {
+				return err
+			}
+			if tag != st.tag {
+				return errMixedUp
+			}
+			answer = append(answer, r)
+			size += len(r.value)
+		}
+		if err := rows.Err(); err != nil {
+			return err
+		}
+		if len(answer) == 0 && !st.silent {
+			return errMixedUp
+		}
+		return rows.Close()
+	})
+	return answer, err
+}
+
+func (s *Store) exec(ctx context.Context, st *statement, args ...any) (changed int64, err error) {
+	err = s.run(ctx, func(conn *sql.Conn) error {
+		result, err := conn.ExecContext(ctx, st.text, st.bind(args)...)
+		if err == nil {
+			changed, err = result.RowsAffected()
+		}
+		return err
+	})
+	return changed, err
+}
