@@ -125,12 +125,14 @@ func (d Dialect) statements(table string) (*statements, error) {
 		q.health = "SELECT file FROM pragma_database_list WHERE name = '" + schema + "' COLLATE NOCASE"
 	}
 
-	const row = `t."key", t."value", CASE WHEN t."value" IS NULL THEN 0 ELSE 1 END, `
-	const held = `COALESCE(t.holder, ''), CASE WHEN t.until > {now} THEN 1 ELSE 0 END`
-	q.load = write("load", `SELECT {tag}, `+row+held+` FROM (SELECT $1::bytea AS k) AS o LEFT JOIN {table} AS t ON t."key" = o.k`)
+	// All answers have columns of the same types, since a mixed up one is read by
+	// the types of the other.
+	const row = `{tag}::text, t."key", t."value", (CASE WHEN t."value" IS NULL THEN 0 ELSE 1 END)::bigint, `
+	const held = `COALESCE(t.holder, ''), (CASE WHEN t.until > {now} THEN 1 ELSE 0 END)::bigint`
+	q.load = write("load", `SELECT `+row+held+` FROM (SELECT $1::bytea AS k) AS o LEFT JOIN {table} AS t ON t."key" = o.k`)
 	q.claim = write("claim", `INSERT INTO {table} AS t ("key", holder, until) SELECT $1::bytea, $2::text, {now} + $3::bigint WHERE $4::text = {tag}
 		ON CONFLICT ("key") DO UPDATE SET holder = excluded.holder, until = excluded.until WHERE t.until <= {now} OR t.holder = excluded.holder
-		RETURNING {tag}, "key", "value", CASE WHEN "value" IS NULL THEN 0 ELSE 1 END, holder, 1`)
+		RETURNING `+strings.ReplaceAll(row, "t.", "")+`holder, 1::bigint`)
 	q.claim.silent = true
 	if d == MySQL {
 		q.claim = write("claim", `INSERT INTO {table} ("key", holder, until) VALUES ($1, $2, {now} + $3)
@@ -140,7 +142,7 @@ func (d Dialect) statements(table string) (*statements, error) {
 	// A row that is not there stands for an empty page, lest the answer to another
 	// question be taken for the end.
 	page := func(what, where, order string) *statement {
-		return write(what, `SELECT {tag}, `+row+`'', COALESCE(t.due, 0) FROM (SELECT 1 AS k) AS o LEFT JOIN
+		return write(what, `SELECT `+row+`''::text, COALESCE(t.due, 0) FROM (SELECT 1 AS k) AS o LEFT JOIN
 			(SELECT t."key", t."value", due FROM {table} AS t WHERE t."value" IS NOT NULL AND `+where+` ORDER BY `+order+` LIMIT {rows}) AS t
 			ON o.k = 1 ORDER BY `+order)
 	}

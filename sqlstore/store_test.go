@@ -10,7 +10,8 @@ import (
 	"testing"
 	"time"
 
-	_ "github.com/go-sql-driver/mysql"
+	"github.com/go-sql-driver/mysql"
+	"github.com/jackc/pgx/v5"
 	_ "github.com/jackc/pgx/v5/stdlib"
 	"github.com/stretchr/testify/require"
 	_ "modernc.org/sqlite"
@@ -197,4 +198,18 @@ func kept(t testing.TB, s *sqlstore.Store, key string) string {
 
 func returning(value string) func(context.Context, []byte) ([]byte, time.Time, error) {
 	return func(context.Context, []byte) ([]byte, time.Time, error) { return []byte(value), time.Time{}, nil }
+}
+
+func (d database) postgresConfig(t *testing.T) *pgx.ConnConfig {
+	t.Helper()
+	conf, err := pgx.ParseConfig(d.dsn)
+	require.NoError(t, err)
+	return conf
+}
+
+func (d database) mysqlConfig(t *testing.T) *mysql.Config {
+	t.Helper()
+	conf, err := mysql.ParseDSN(d.dsn)
+	require.NoError(t, err)
+	return conf
 }
