@@ -3,11 +3,9 @@ package sqlstore_test
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -29,15 +27,13 @@ func BenchmarkUpdate(b *testing.B) {
 			for _, key := range []string{"ours", "bare"} {
 				keep(b, s, key, string(value))
 			}
-			begin, load, table := "BEGIN ISOLATION LEVEL READ COMMITTED", "SELECT value FROM %s WHERE key = $1 FOR UPDATE", place
-			update := "UPDATE %s SET value = $1 WHERE key = $2"
-			switch dialect {
-			case sqlstore.MySQL:
-				begin, load, update = "START TRANSACTION", "SELECT value FROM %s WHERE `key` = ? FOR UPDATE", "UPDATE %s SET value = ? WHERE `key` = ?"
-			case sqlstore.SQLite:
-				begin, load, table = "BEGIN IMMEDIATE", "SELECT value FROM %s WHERE key = $1", "pinterest_tokens"
+			claim, load, update := "", `UPDATE %s SET until = $1 WHERE "key" = $2 RETURNING "value"`, `UPDATE %s SET "value" = $1, until = 0 WHERE "key" = $2`
+			if dialect == sqlstore.MySQL {
+				claim, load, update = "UPDATE %s SET until = ? WHERE `key` = ?", "SELECT `value` FROM %s WHERE until = ? AND `key` = ?", "UPDATE %s SET `value` = ?, until = 0 WHERE `key` = ?"
 			}
-			load, update = fmt.Sprintf(load, table), fmt.Sprintf(update, table)
+			for _, q := range []*string{&claim, &load, &update} {
+				*q = strings.Replace(*q, "%s", d.name(place), 1)
+			}
 
 			ctx := b.Context()
 			var ours, bare []time.Duration
@@ -48,7 +44,7 @@ func BenchmarkUpdate(b *testing.B) {
 				ours = append(ours, time.Since(began))
 
 				began = time.Now()
-				require.NoError(b, bareUpdate(ctx, db, begin, load, update, []byte("bare"), value))
+				require.NoError(b, bareUpdate(ctx, db, claim, load, update, int64(i+1), []byte("bare"), value))
 				bare = append(bare, time.Since(began))
 			}
 			median := func(d []time.Duration) float64 {
@@ -62,72 +58,39 @@ func BenchmarkUpdate(b *testing.B) {
 	}
 }
 
-func bareUpdate(ctx context.Context, db *sql.DB, begin, load, update string, key, value []byte) error {
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	if _, err := conn.ExecContext(ctx, begin); err != nil {
-		return err
+func bareUpdate(ctx context.Context, db *sql.DB, claim, load, update string, until int64, key, value []byte) error {
+	if claim != "" {
+		if _, err := db.ExecContext(ctx, claim, until, key); err != nil {
+			return err
+		}
 	}
 	var old []byte
-	if err := conn.QueryRowContext(ctx, load, key).Scan(&old); err != nil {
+	if err := db.QueryRowContext(ctx, load, until, key).Scan(&old); err != nil {
 		return err
 	}
-	if _, err := conn.ExecContext(ctx, update, value, key); err != nil {
-		return err
-	}
-	_, err = conn.ExecContext(ctx, "COMMIT")
+	_, err := db.ExecContext(ctx, update, value, key)
 	return err
 }
 
-var errEnough = errors.New("enough")
-
-// BenchmarkSweep updates accounts, eight at a time, whose f waits fifty
-// milliseconds for the network. Not held up it takes 6.25 ms an account.
-func BenchmarkSweep(b *testing.B) {
+// BenchmarkNoneDue is a sweep that finds nothing to do.
+func BenchmarkNoneDue(b *testing.B) {
 	for _, dialect := range dialects {
-		b.Run(dialect.String(), func(b *testing.B) {
-			const parallel, network = 8, 50 * time.Millisecond
-			d := find(b, dialect)
-			place := d.table(b)
-			d.fill(b, place, 1000)
-			db := d.connect(b, place)
-			db.SetMaxOpenConns(parallel + 1)
-			s := d.store(db, place)
-
-			keys := make(chan string)
-			var wg sync.WaitGroup
-			for range parallel {
-				wg.Go(func() {
-					for key := range keys {
-						err := s.Update(b.Context(), key, func(_ context.Context, old []byte) ([]byte, time.Time, error) {
-							time.Sleep(network)
-							return old, time.Time{}, nil
-						})
-						if err != nil {
-							b.Error(err)
-						}
-					}
-				})
-			}
-			b.ResetTimer()
-			for n := 0; n < b.N; {
-				err := s.Each(b.Context(), time.Time{}, func(key string, _ []byte) error {
-					if n++; n > b.N {
-						return errEnough
-					}
-					keys <- key
-					return nil
-				})
-				if err != nil {
-					require.ErrorIs(b, err, errEnough)
+		for _, rows := range []int{1000, 100_000} {
+			b.Run(fmt.Sprint(dialect, "/", rows), func(b *testing.B) {
+				d := find(b, dialect)
+				place := d.table(b)
+				d.fill(b, place, rows)
+				db := d.connect(b, place)
+				_, err := db.Exec("UPDATE " + d.name(place) + " SET due = due + 1000000000")
+				require.NoError(b, err)
+				s := d.store(db, place)
+				for b.Loop() {
+					require.NoError(b, s.Each(b.Context(), time.UnixMilli(1_000_000), func(string, []byte) error {
+						b.Error("something is due")
+						return nil
+					}))
 				}
-			}
-			close(keys)
-			wg.Wait()
-			b.ReportMetric(float64(b.Elapsed().Milliseconds())/float64(b.N), "ms/account")
-		})
+			})
+		}
 	}
 }

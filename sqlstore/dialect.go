@@ -59,7 +59,7 @@ type statement struct {
 	text string
 	args []int // which argument stands at each mark
 
-	silent bool // it answers nothing if it claims nothing
+	silent bool // its answer may be nothing
 }
 
 func (q *statement) bind(args []any) []any {
@@ -139,12 +139,14 @@ func (d Dialect) statements(table string) (*statements, error) {
 			ON DUPLICATE KEY UPDATE holder = IF(until <= {now} OR holder = $2, $2, holder), until = IF(holder = $2, {now} + $3, until)`)
 	}
 
-	// A row that is not there stands for an empty page, lest the answer to another
-	// question be taken for the end.
 	page := func(what, where, order string) *statement {
-		return write(what, `SELECT `+row+`''::text, COALESCE(t.due, 0) FROM (SELECT 1 AS k) AS o LEFT JOIN
-			(SELECT t."key", t."value", due FROM {table} AS t WHERE t."value" IS NOT NULL AND `+where+` ORDER BY `+order+` LIMIT {rows}) AS t
-			ON o.k = 1 ORDER BY `+order)
+		text := `SELECT ` + row + `''::text, due FROM {table} AS t WHERE t."value" IS NOT NULL AND ` + where + ` ORDER BY ` + order + ` LIMIT {rows}`
+		if d == PostgreSQL { // a row that is none, lest no answer to another question be taken for an empty page
+			text = `(` + text + `) UNION ALL SELECT {tag}::text, NULL, NULL, 0::bigint, ''::text, 0::bigint`
+		}
+		p := write(what, text)
+		p.silent = d != PostgreSQL
+		return p
 	}
 	q.all = page("all", `t."key" > $1`, `t."key"`)
 	q.due = page("due", `due > $1 AND due < $2 AND until <= {now}`, `due, t."key"`)

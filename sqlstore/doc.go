@@ -12,102 +12,75 @@
 //	client := accounts.Client("alice")
 //
 // It imports no driver. Its tests run with github.com/jackc/pgx/v5/stdlib,
-// github.com/go-sql-driver/mysql and modernc.org/sqlite; it also knows the
-// errors of github.com/lib/pq, github.com/mattn/go-sqlite3 and
+// github.com/lib/pq, github.com/go-sql-driver/mysql and modernc.org/sqlite; it
+// also knows the errors of github.com/mattn/go-sqlite3 and
 // github.com/ncruces/go-sqlite3 by their shape.
 //
 // # The table
 //
-// [Schema] has the statement for the app's migrations, and
-// [Store.CreateTable] runs it if the table is missing. There are three columns:
-// the key and the value, both of bytes, and when the key is due, in milliseconds
-// of Unix time. Keys are compared byte by byte, whatever the collation. Values are
-// as the app gives them: pinterest.Encrypted seals them before they come here.
+// [Schema] has the statements for the app's migrations, and [Store.CreateTable]
+// runs them if the table is missing. A row has a key and a value, both of bytes;
+// when it is due; who holds it; and until when. Keys are compared byte by byte,
+// whatever the collation. Values are as the app gives them: pinterest.Encrypted
+// seals them before they come here.
 //
-// # What holds the lock
+// # The lease
 //
-// While f runs in [Store.Update], nobody else is in an Update or Delete of the
-// same key, in any process. What holds the others off is let go when the
-// process dies, however it dies: there is no lease to run out.
+// [Store.Update] claims the row by one short statement: it writes who holds it,
+// and until when by the database's own clock, a minute from now. Then it runs f,
+// and at last writes the value by one short statement that changes nothing unless
+// the row is still its own. While f runs the lease is extended.
 //
-//	            what is locked             for the length of f      lost when
-//	PostgreSQL  the row, FOR UPDATE        one connection           the connection breaks
-//	MySQL       the row, FOR UPDATE        one connection           the connection breaks
-//	SQLite      a file beside the          nothing of the database  never
-//	            database, key by key
+// The claim is a write: if there is no room or no leave to write, Update fails
+// before f runs. A database that restarts, fails over or cannot be reached for a
+// moment while f runs costs nothing: nobody else gets in before the lease is over,
+// and the value is tried to be written for a minute. If the lease may be over
+// the context of f ends, with [ErrLeaseLost] for its cause.
 //
-// A key without a row is locked by inserting one, which nobody sees before the
-// value is kept, and which goes with the transaction if f fails.
+// A process that is killed inside Update holds up its key for the rest of the
+// lease. Whoever waits asks again, at first after some milliseconds, later every
+// half second; of the goroutines of one process, one asks.
 //
-// A connection that breaks while f runs, or a server that ends it, loses the
-// lock: within about a second f's context is cancelled, and Update returns an
-// error. What f returns then is not kept, so it cannot overwrite what the next
-// Update has kept.
+// # Connections
+//
+// No connection is held and no transaction open while f runs. Each statement
+// stands for itself and needs no session, so any pool, and any pooler in any mode
+// will do. PgBouncer and its like do their part if the driver sends a query in
+// one piece: with pgx set default_query_exec_mode to exec, unless the pooler
+// knows prepared statements (max_prepared_statements); with lib/pq,
+// binary_parameters=yes. If the statements of two clients are mixed up all the
+// same, the store notices it and asks again.
+//
+// A connection that leads to a read-only server is closed, so that the pool dials
+// again. The statements are plain ones of PostgreSQL 9.5, MySQL 5.7, MariaDB 10.2
+// and SQLite 3.37; databases that speak these protocols, as CockroachDB,
+// YugabyteDB, Aurora, Galera or Vitess, have not been tried.
 //
 // # SQLite
-//
-// SQLite has one lock for the whole database. To hold it for the length of f
-// would make all accounts wait for one account's network: a sweep over 100,000
-// accounts, 50 milliseconds each and eight at a time, would take 83 minutes and
-// not 10. So Update locks a file beside the database, in the name of the key, by
-// an advisory lock of the operating system, and takes SQLite's own lock only to
-// write, by one statement. On Linux that is one byte of an empty file named
-// after the database with "-lock" at its end, which stays. Elsewhere it is a file
-// for each key under way, which goes when Update is done, or with the key's next
-// Update if the process was killed. On Linux that costs a few microseconds. The
-// lock binds only those who use this package: do not write to the table by other
-// means while they do, nor remove the files.
-//
-// That needs what SQLite needs itself in WAL mode: all processes on one machine,
-// the file and its directory on a disk of that machine, seen by all. A database
-// in memory is locked by its Store alone.
 //
 // Use WAL (PRAGMA journal_mode = WAL), so that reading does not wait for
 // writing. Whoever waits to write asks again and again under his context,
 // whether or not busy_timeout is set. With a driver that sleeps until
 // busy_timeout is over and does not look at the context, a wait may outlast the
-// context by that much.
-//
-// # Connections
-//
-// With PostgreSQL and MySQL every Update under way has a connection of the pool.
-// A limit (SetMaxOpenConns) of as many as there are Updates at once, and one
-// more, is a good one: with KeepAlive at its eight, nine. Let as many stay open
-// (SetMaxIdleConns), or all but two are opened anew again and again. Fewer
-// connections are slower and not wrong, down to a single one, as long as f does not use the same pool: then it
-// waits for a connection that its own Update has, until its context is over.
-// Goroutines that wait for a key that their process has locked wait without a
-// connection. With SQLite no connection is held while f runs.
-//
-// A MySQL server does not notice that a client which waited for a lock has left:
-// the connection of an Update or Delete whose context ends while another process
-// has the key counts towards max_connections until that one is done, or
-// innodb_lock_wait_timeout (50 seconds) has passed. It gets nobody into Update.
-//
-// A transaction is open while f runs, and idle. PostgreSQL's
-// idle_in_transaction_session_timeout and the like should be longer than two
-// seconds; the connection is used once a second. A pooler in front of the
-// database must keep a transaction on one connection, as PgBouncer's transaction
-// mode does.
+// context by that much. All processes have to be on one machine. A database in
+// memory needs DB.SetMaxOpenConns(1).
 //
 // # What it cannot promise
 //
-//	a replica               DB must be the primary: a replica shows tokens that
-//	                        have been replaced, and cannot lock.
-//	failover                with asynchronous replication the new primary may
-//	                        lack the last tokens kept. Let commits wait for a
-//	                        replica (synchronous_commit, semi-sync), or be ready
-//	                        to ask those users to log in again.
-//	several primaries       Galera and group replication lock rows on one node
-//	                        only. Let all processes use the same one.
-//	weakened durability     with synchronous_commit = off,
-//	                        innodb_flush_log_at_trx_commit other than 1, or
-//	                        SQLite's synchronous below FULL, a power failure may
-//	                        take back what Update had returned for.
-//	statement-based binlog  MySQL refuses READ COMMITTED with binlog_format =
-//	                        STATEMENT. MIXED and ROW are fine.
-//
-// Load, Each and the waiting of Update and Delete are tried again when the
-// database says that others were in the way: a deadlock, a lock timeout, a busy
-// file. Once f has run it is never run again, and an error is returned.
+//	a replica             DB must lead to the primary: a replica shows tokens that
+//	                      have been replaced.
+//	failover              with asynchronous replication the new primary may lack
+//	                      the last tokens kept, and who holds a key. Let commits
+//	                      wait for a replica (synchronous_commit, semi-sync), or
+//	                      be ready to ask those users to log in again.
+//	weakened durability   with synchronous_commit = off,
+//	                      innodb_flush_log_at_trx_commit other than 1, or
+//	                      SQLite's synchronous below FULL, a power failure may
+//	                      take back what Update had returned for.
+//	clocks that jump      if the database's clock is set forward while f runs, a
+//	                      lease ends early by that much.
+//	a process that stops  for longer than a lease and does not know it: what it
+//	                      writes then is refused, but it may send one more request.
+//	a MySQL session       without autocommit: it is refused, as nothing would be
+//	                      kept.
 package sqlstore

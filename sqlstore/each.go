@@ -38,7 +38,7 @@ func (s *Store) Each(ctx context.Context, before time.Time, f func(key string, v
 		if err != nil {
 			return failed(err, "listing keys")
 		}
-		size := 0
+		n, size := 0, 0
 		for _, r := range rows {
 			if !r.there {
 				continue
@@ -49,10 +49,10 @@ func (s *Store) Each(ctx context.Context, before time.Time, f func(key string, v
 			if err := f(string(r.key), notNil(r.value)); err != nil {
 				return err
 			}
-			size += len(r.value)
+			n, size = n+1, size+len(r.value)
 			last = r
 		}
-		full := len(rows) == pageRows || size >= pageBytes
+		full := n == pageRows || size >= pageBytes
 		more = full || sameDue
 		sameDue = full && !before.IsZero()
 	}
