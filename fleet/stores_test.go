@@ -62,10 +62,6 @@ const (
 	redisVariable    = "PINTEREST_TEST_REDIS"
 )
 
-// lease ends soon after a process is killed, and not too soon for one that a busy
-// machine holds up.
-const lease = time.Second
-
 // eachStore runs the test on all stores at once.
 func eachStore(t *testing.T, test func(t *testing.T, store string)) {
 	for name, k := range stores {
@@ -100,8 +96,8 @@ func opener(open func(place string) (*sqlstore.Store, error)) func(string) (pint
 		if err != nil {
 			return nil, nil, err
 		}
-		s.DB.SetMaxOpenConns(2) // a process needs no more, and the server's are few
-		s.Lease = lease
+		s.DB.SetMaxOpenConns(2)   // a process needs no more, and the server's are few
+		s.Lease = 3 * time.Second // ends soon after a process is killed, and not while a busy disk is waited for
 		return s, func() { _ = s.DB.Close() }, nil
 	}
 }
@@ -143,12 +139,14 @@ func dial() (*redis.Client, error) {
 	return redis.NewClient(options), nil
 }
 
+// openRedis opens a store whose leases end soon after a process is killed, and
+// not too soon for one that a busy machine holds up.
 func openRedis(prefix string) (pinterest.Store, func(), error) {
 	client, err := dial()
 	if err != nil {
 		return nil, nil, err
 	}
-	return &redisstore.Store{Client: client, Prefix: prefix, Lease: lease}, func() { _ = client.Close() }, nil
+	return &redisstore.Store{Client: client, Prefix: prefix, Lease: time.Second}, func() { _ = client.Close() }, nil
 }
 
 func newPrefix(t *testing.T) string {

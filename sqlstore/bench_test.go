@@ -79,11 +79,8 @@ func BenchmarkNoneDue(b *testing.B) {
 			b.Run(fmt.Sprint(dialect, "/", rows), func(b *testing.B) {
 				d := find(b, dialect)
 				place := d.table(b)
-				d.fill(b, place, rows)
-				db := d.connect(b, place)
-				_, err := db.Exec("UPDATE " + d.name(place) + " SET due = due + 1000000000")
-				require.NoError(b, err)
-				s := d.store(db, place)
+				d.fillFrom(b, place, rows, 1_000_000)
+				s := d.open(b, place)
 				for b.Loop() {
 					require.NoError(b, s.Each(b.Context(), time.UnixMilli(1_000_000), func(string, []byte) error {
 						b.Error("something is due")

@@ -47,16 +47,19 @@ func TestAThousandKeysMayBeDueAtOnce(t *testing.T) {
 }
 
 // fill makes n rows in one statement, each due a millisecond after the other.
-func (d database) fill(t testing.TB, place string, n int) {
+func (d database) fill(t testing.TB, place string, n int) { d.fillFrom(t, place, n, 0) }
+
+func (d database) fillFrom(t testing.TB, place string, n, from int) {
 	db := d.connect(t, place)
 	query := `WITH RECURSIVE seq(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM seq WHERE n < ?)
-		INSERT INTO pinterest_tokens ("key", "value", due) SELECT CAST(printf('account %08d', n) AS BLOB), zeroblob(500), n FROM seq`
+		INSERT INTO pinterest_tokens ("key", "value", due) SELECT CAST(printf('account %08d', n) AS BLOB), zeroblob(500), n + FROM_ FROM seq`
 	switch d.dialect {
 	case sqlstore.PostgreSQL:
-		query = "INSERT INTO " + place + ` ("key", "value", due) SELECT convert_to('account ' || lpad(n::text, 8, '0'), 'UTF8'), convert_to(repeat('x', 500), 'UTF8'), n FROM generate_series(1, $1::int) n`
+		query = "INSERT INTO " + place + ` ("key", "value", due) SELECT convert_to('account ' || lpad(n::text, 8, '0'), 'UTF8'), convert_to(repeat('x', 500), 'UTF8'), n + FROM_ FROM generate_series(1, $1::int) n`
 	case sqlstore.MySQL:
-		query = "INSERT INTO " + place + " (`key`, `value`, due) " + `WITH RECURSIVE seq(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM seq WHERE n < ?) SELECT concat('account ', lpad(n, 8, '0')), repeat('x', 500), n FROM seq`
+		query = "INSERT INTO " + place + " (`key`, `value`, due) " + `WITH RECURSIVE seq(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM seq WHERE n < ?) SELECT concat('account ', lpad(n, 8, '0')), repeat('x', 500), n + FROM_ FROM seq`
 	}
+	query = strings.Replace(query, "FROM_", fmt.Sprint(from), 1)
 	conn, err := db.Conn(t.Context())
 	require.NoError(t, err)
 	defer conn.Close()

@@ -63,7 +63,7 @@ func TestStoreIsASharedStore(t *testing.T) {
 			Place: d.place,
 			Open: func(t *testing.T, place string) pinterest.Store {
 				s := d.open(t, place)
-				s.Lease = time.Second
+				s.Lease = 2 * time.Second
 				return s
 			},
 			Takeover: 10 * time.Second,
