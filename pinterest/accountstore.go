@@ -122,7 +122,7 @@ func shown(name string) string {
 
 // newAccountStore makes an accountStore of two stores.
 func newAccountStore(name string, tokens, apps pinterest.Store, close func() error) *accountStore {
-	return &accountStore{name: name, tokens: rehearsed{tokens}, apps: apps, close: close}
+	return &accountStore{name: name, tokens: tokens, apps: apps, close: close}
 }
 
 // emptyAccountStore stands for one that is not there.

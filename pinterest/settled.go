@@ -36,24 +36,6 @@ func (v *accountStore) settled(ctx context.Context, err error) error {
 	return err
 }
 
-// A rehearsed Store writes what is there before f runs, for stores that find out
-// only afterwards that there is no room or leave to write.
-type rehearsed struct{ pinterest.Store }
-
-// Update implements [pinterest.Store].
-func (s rehearsed) Update(ctx context.Context, key string, f func(context.Context, []byte) ([]byte, time.Time, error)) error {
-	err := s.Store.Update(ctx, key, func(_ context.Context, old []byte) ([]byte, time.Time, error) {
-		if old == nil {
-			return nil, time.Time{}, errAsIs
-		}
-		return old, time.Now(), nil // when it is due is not known here, and too early does no harm
-	})
-	if err != nil && err != errAsIs {
-		return err
-	}
-	return s.Store.Update(ctx, key, f)
-}
-
 // An unsavedHandler is a [slog.Handler] that says to the user, once, that a
 // renewed token could not be saved.
 type unsavedHandler struct {
