@@ -144,7 +144,7 @@ func TestFIsToldThatItsLeaseIsLost(t *testing.T) {
 				other := d
 				p := d.behindProxy(t)
 				s := d.open(t, place)
-				s.Lease = time.Second
+				s.Lease = 4 * time.Second
 				err := s.Update(patient(t), "key", func(ctx context.Context, _ []byte) ([]byte, time.Time, error) {
 					require.NoError(t, ctx.Err())
 					lose(t, other, place, p)

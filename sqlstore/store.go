@@ -82,9 +82,9 @@ func (s *Store) createTable(ctx context.Context, q *statements) error {
 		if err := s.statement(ctx, create); err != nil {
 			return err
 		}
-	}
-	if err := s.statement(ctx, q.probe); err != nil {
-		return fmt.Errorf("a table of that name is there, and not as Schema has it: %w", err)
+		if err := s.statement(ctx, q.probe); err != nil {
+			return fmt.Errorf("a table of that name is there, and not as Schema has it: %w", err)
+		}
 	}
 	return nil
 }
