@@ -87,7 +87,8 @@ func (h *hider) text(s string) string {
 			hide(m[g], m[g+1])
 		}
 	}
-	// In pieces, a secret could read like words.
+	// In pieces, a secret could read like words. In base64 for URLs, it has the
+	// letters that it has in the other.
 	letters, at := onlyLetters(s)
 	for _, secret := range h.secrets {
 		if len(secret) < shortest {
