@@ -52,7 +52,9 @@ func TestRetryAfterIsReadInEveryForm(t *testing.T) {
 			resp := &http.Response{StatusCode: c.status, Header: http.Header{c.header: {c.value}}}
 			assert.Equal(t, c.want, RetryAfter(resp), name)
 		}
-		assert.Equal(t, 7*time.Second, RetryAfter(&http.Response{StatusCode: 429, Header: http.Header{retry: {"soon"}, reset: {"7"}}}), "the second if the first is nonsense")
+		for _, first := range []string{"soon", "0", at(0)} {
+			assert.Equal(t, 7*time.Second, RetryAfter(&http.Response{StatusCode: 429, Header: http.Header{retry: {first}, reset: {"7"}}}), "the second if the first says nothing: %s", first)
+		}
 		assert.Zero(t, RetryAfter(&http.Response{StatusCode: 429}))
 	})
 }
