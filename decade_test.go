@@ -58,6 +58,7 @@ type world struct {
 		percent int
 	}
 
+	traced  bool // one seed alone is run
 	script  []string
 	count   map[string]int
 	promise promise
@@ -87,7 +88,7 @@ func TestASimulatedDecade(t *testing.T) {
 			t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					w := newWorld(seed)
+					w := newWorld(seed, one != "")
 					w.run()
 					mu.Lock()
 					defer mu.Unlock()
@@ -123,9 +124,9 @@ func TestASimulatedDecade(t *testing.T) {
 	}
 }
 
-func newWorld(seed uint64) *world {
+func newWorld(seed uint64, traced bool) *world {
 	r := rand.New(rand.NewPCG(seed, 0))
-	w := &world{rng: r, began: time.Now(), over: make(chan struct{}), passes: make(map[string]*pass), refreshes: make(map[string]*pass),
+	w := &world{rng: r, traced: traced, began: time.Now(), over: make(chan struct{}), passes: make(map[string]*pass), refreshes: make(map[string]*pass),
 		ops: make(map[*op]bool), turns: make(map[*http.Client]chan struct{}), count: make(map[string]int)}
 	w.vault = &vault{w: w, values: make(map[string][]byte), due: make(map[string]time.Time), locks: make(map[string]chan struct{})}
 	w.strict, w.legacy, w.watched = w.chance(50), w.chance(10), w.chance(60)
@@ -193,6 +194,13 @@ func (w *world) spawn(f func()) { w.running.Go(f) }
 
 func (w *world) say(format string, args ...any) {
 	w.script = append(w.script, fmt.Sprintf("%12s  ", time.Since(w.began).Round(time.Millisecond))+fmt.Sprintf(format, args...))
+}
+
+// trace adds to the script, if it is to be printed whole, what came of a step. The lock is held.
+func (w *world) trace(format string, args ...any) {
+	if w.traced {
+		w.say("    "+format, args...)
+	}
 }
 
 func (w *world) chance(percent int) bool { return w.rng.IntN(100) < percent }
@@ -417,6 +425,8 @@ func (w *world) calmDown() {
 			p.moody, p.door.trouble, p.door.until = 0, "", time.Time{}
 		}
 	})
+	time.Sleep(time.Minute) // for what was on its way already and meets trouble yet
+	synctest.Wait()
 	pauses := []time.Duration{1, 20 * time.Second, 70 * time.Second, time.Minute, 2 * time.Minute, 2 * time.Minute}
 	if left := time.Until(w.quietAt); left > 0 {
 		pauses = append([]time.Duration{left}, pauses...)

@@ -145,12 +145,6 @@ func (p *process) dead() bool {
 // kill stops p where it stands. Its locks go free later.
 func (p *process) kill(lease time.Duration) {
 	close(p.killed)
-	for _, h := range p.w.vault.holds {
-		if h.p == p {
-			p.w.lockIsLost(h.key)
-			time.AfterFunc(lease, func() { p.w.vault.lose(h, false) })
-		}
-	}
 	const why = "a process was killed"
 	for _, acc := range p.w.accounts {
 		for _, q := range acc.inFlight {
@@ -164,6 +158,12 @@ func (p *process) kill(lease time.Duration) {
 		}
 		if acc.home == p {
 			acc.home = nil
+		}
+	}
+	for _, h := range p.w.vault.holds {
+		if h.p == p {
+			p.w.lockIsLost(h.key)
+			time.AfterFunc(lease, func() { p.w.vault.lose(h, false) })
 		}
 	}
 }
