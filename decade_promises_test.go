@@ -22,6 +22,7 @@ type promise string
 const (
 	noWaiting               promise = "while the access token is good no request waits"
 	noFailing               promise = "while the access token is good no request fails"
+	noneExpired             promise = "no expired token is handed out"
 	refreshRenews           promise = "Refresh renews a token that the process had, or had not read yet"
 	refreshIsNew            promise = "Refresh returns a token that is newer than its call"
 	refreshTokenOnce        promise = "a refresh token that was replaced is not sent again"
@@ -62,6 +63,7 @@ type issuedToken struct {
 	revoked    bool     // before anybody kept it
 	denied     bool     // by the API, though it is good
 	cut        bool     // nobody got its refresh token
+	endless    bool     // nobody knows when it expires
 	by         *process // who asked for it, and got it
 	received   time.Time
 	former     *issuedToken // what the store held when it was asked for
@@ -265,11 +267,12 @@ func (w *world) issue(q *tokenRequest, body []byte) {
 	}
 	// Of an answer that was cut, what came whole is to be kept.
 	field := func(name string) string {
-		if m := regexp.MustCompile(`"` + name + `":"([^"]*)"`).FindSubmatch(body); m != nil {
+		if m := regexp.MustCompile(`"` + name + `":"?([^",}]*)[",}]`).FindSubmatch(body); m != nil {
 			return string(m[1])
 		}
 		return ""
 	}
+	tok.endless = field("expires_in") == ""
 	if tok.access, tok.refresh = field("access_token"), field("refresh_token"); tok.access == "" {
 		return // nobody will ever know it
 	}
@@ -423,6 +426,9 @@ func (w *world) handed(p *process, tok *issuedToken) {
 	}
 	if v.has == nil || v.has.login < tok.login || v.has.number < tok.number {
 		v.has = tok
+	}
+	if time.Now().After(tok.expires) && !tok.endless {
+		w.broken(noneExpired, "%s uses %v, which expired %v ago", p.name, tok, time.Since(tok.expires))
 	}
 	switch {
 	case tok.by != p:
