@@ -752,7 +752,7 @@ func (w *world) checkMended(calls []*libraryCall) {
 		}
 	}
 	for acc, isWell := range well { // what has gone wrong so far excuses nothing that follows
-		if tok := acc.last(); isWell && tok != nil && tok.renewable() && tok.replacedBy == nil {
+		if tok := acc.last(); isWell && tok != nil && tok.renewable() && w.byRefresh[tok.refresh].replacedBy == nil {
 			delete(acc.excuses, acc.login)
 		}
 	}
