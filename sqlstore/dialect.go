@@ -129,7 +129,7 @@ func (d Dialect) statements(table string) (*statements, error) {
 	// the types of the other.
 	const row = `{tag}::text, t."key", t."value", (CASE WHEN t."value" IS NULL THEN 0 ELSE 1 END)::bigint, `
 	const held = `COALESCE(t.holder, ''), (CASE WHEN t.until > {now} THEN 1 ELSE 0 END)::bigint`
-	q.load = write("load", `SELECT `+row+held+` FROM (SELECT $1::bytea AS k) AS o LEFT JOIN {table} AS t ON t."key" = o.k`)
+	q.load = write("load", `SELECT `+row+held+` FROM (SELECT 1) AS o LEFT JOIN {table} AS t ON t."key" = $1::bytea`)
 	q.claim = write("claim", `INSERT INTO {table} AS t ("key", holder, until) SELECT $1::bytea, $2::text, {now} + $3::bigint WHERE $4::text = {tag}
 		ON CONFLICT ("key") DO UPDATE SET holder = excluded.holder, until = excluded.until WHERE t.until <= {now} OR t.holder = excluded.holder
 		RETURNING `+strings.ReplaceAll(row, "t.", "")+`holder, 1::bigint`)

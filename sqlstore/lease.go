@@ -55,17 +55,34 @@ func (s *Store) take(ctx context.Context, key string) (*lease, func(), error) {
 	}
 	l := &lease{store: s, sql: q, key: []byte(key), id: rand.Text()}
 	for wait := 5 * time.Millisecond; ; wait = min(2*wait, 500*time.Millisecond) {
-		claimed, err := l.claim(ctx)
-		if err == nil && claimed {
-			if err = ctx.Err(); err == nil {
-				return l, give, nil
+		// A statement that is cut short may be carried out later than the one that
+		// lets go of what it claimed. So it goes on when the caller leaves.
+		attempt, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptTimeout)
+		claimed, done := false, make(chan struct{})
+		go func() {
+			defer close(done)
+			defer cancel()
+			claimed, err = l.claim(attempt)
+		}()
+		select {
+		case <-done:
+		case <-ctx.Done():
+		}
+		leave := func() {
+			defer give()
+			if <-done; claimed || err != nil {
+				l.release(ctx)
 			}
 		}
-		if err != nil {
-			go func() { // it may be claimed all the same
-				defer give()
-				l.release(context.WithoutCancel(ctx))
-			}()
+		if over := ctx.Err(); over != nil {
+			go leave()
+			return nil, nil, failed(over, "claiming %q", key)
+		}
+		switch {
+		case claimed:
+			return l, give, nil
+		case err != nil && !errors.Is(err, context.DeadlineExceeded):
+			go leave()
 			return nil, nil, failed(err, "claiming %q", key)
 		}
 		if err := pause(ctx, wait); err != nil {

@@ -105,7 +105,7 @@ func TestALapseThatNobodyUsedLosesNothing(t *testing.T) {
 func TestTheLeaseIsExtendedForAsLongAsFRuns(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, d database) {
 		t.Parallel()
-		const lease = 600 * time.Millisecond
+		const lease = 2 * time.Second
 		place := d.table(t)
 		holder, other := d.open(t, place), d.open(t, place)
 		holder.Lease, other.Lease = lease, lease
