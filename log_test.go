@@ -3,6 +3,7 @@ package pinterest_test
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -226,6 +227,24 @@ func TestWhatTheLogTellsOfWhatOthersDid(t *testing.T) {
 			`level=INFO msg="pinterest: token adopted" op=refresh key=account expiry=2000-01-02T00:12:00.000Z`,
 			`level=INFO msg="pinterest: token forgotten" op=refresh key=account`,
 		}, log.since())
+	})
+}
+
+func TestALogoutElsewhereThatIsFoundAtARenewalIsToldAsOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log journal
+		l, s := newLogin(t, new(pinteresttest.Handler)), pinterest.NewMemoryStore()
+		l.conf.Logger = log.logger()
+		src := l.kept(t, s).Source("account")
+		_, err := src.Token()
+		require.NoError(t, err)
+		time.Sleep(31 * day)
+		require.NoError(t, s.Delete(t.Context(), "account"))
+		log.since()
+		_, err = src.Token()
+		require.ErrorIs(t, err, fs.ErrNotExist)
+		assert.Equal(t, []string{`level=INFO msg="pinterest: token forgotten" op=refresh key=account`}, log.since())
+		assert.Zero(t, l.fake.Counts().Token)
 	})
 }
 
