@@ -1716,3 +1716,19 @@ func TestEachStepOfARenewalHasATimeLimitOfItsOwn(t *testing.T) {
 		assert.ErrorIs(t, s.seen[len(s.seen)-1].Err(), context.Canceled)
 	})
 }
+
+func TestALogoutThatARenewalFindsStandsThoughTheStoreCannotBeReadAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, s := newLogin(t, new(pinteresttest.Handler)), newMoodyStore()
+		src := l.kept(t, s).Source("account")
+		_, err := src.Token()
+		require.NoError(t, err)
+		require.NoError(t, s.Delete(t.Context(), "account"))
+		down := errors.New("the database is down")
+		s.failLoad.Store(&down)
+		for _, ask := range []func(context.Context) (*oauth2.Token, error){src.Refresh, src.TokenContext} {
+			_, err = ask(t.Context())
+			require.ErrorIs(t, err, fs.ErrNotExist)
+		}
+	})
+}

@@ -207,6 +207,13 @@ func TestOddAnswersGetTheirSaneReading(t *testing.T) {
 	}
 }
 
+func TestTheScopesOfAnAnswerReplaceTheFormerOnes(t *testing.T) {
+	old := (&oauth2.Token{RefreshToken: "pinr.old"}).WithExtra(map[string]any{"scope": "ads:read"})
+	tok, err := testConfig().TokenSource(answering(http.StatusOK, goodAnswer).context(t.Context()), old).Token()
+	require.NoError(t, err)
+	assert.Equal(t, []string{"boards:read", "pins:read"}, pinterest.GrantedScopes(tok))
+}
+
 func TestTheExpiryOfARefreshTokenFollowsPinterestsClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLogin(t, &pinteresttest.Handler{Skew: time.Hour})
