@@ -117,12 +117,12 @@ func (d Dialect) statements(table string) (*statements, error) {
 	q.probe = write("", `SELECT t."key", t."value", due, holder, until FROM {table} AS t LIMIT 0`).text
 	switch d {
 	case MySQL:
-		q.health = "SELECT @@autocommit"
+		q.health = "SHOW SESSION VARIABLES WHERE Variable_name IN ('autocommit', 'tx_isolation', 'transaction_isolation')"
 	case SQLite:
 		if schema == "" {
 			schema = "main"
 		}
-		q.health = "SELECT file FROM pragma_database_list WHERE name = '" + schema + "' COLLATE NOCASE"
+		q.health = "SELECT COALESCE(file, '') FROM pragma_database_list WHERE name = '" + schema + "' COLLATE NOCASE"
 	}
 
 	// All answers have columns of the same types, since a mixed up one is read by

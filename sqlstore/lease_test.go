@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-sql-driver/mysql"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -227,8 +226,6 @@ func (d database) killable(t *testing.T, place string) (s *sqlstore.Store, kill 
 	if d.dialect == sqlstore.MySQL {
 		self, end = "SELECT CONNECTION_ID()", "KILL %d"
 	}
-	// The driver would print that the connection broke.
-	require.NoError(t, mysql.SetLogger(&mysql.NopLogger{}))
 	db, admin := d.connect(t, place), d.connect(t, place)
 	db.SetMaxOpenConns(1)
 	var id int

@@ -76,7 +76,6 @@ func (p *proxy) serve(client net.Conn) {
 // behindProxy has d's stores reach the server through a proxy.
 func (d *database) behindProxy(t *testing.T) *proxy {
 	t.Helper()
-	require.NoError(t, mysql.SetLogger(&mysql.NopLogger{})) // it would print that connections break
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	p := &proxy{conns: make(map[net.Conn]bool)}

