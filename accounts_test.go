@@ -1631,41 +1631,53 @@ func TestARecordThatCannotBeReadAnyMoreHurtsNobodyWhileTheTokenIsGood(t *testing
 // A hangingStore hangs where it is told to, for as long as its context lets it.
 type hangingStore struct {
 	*moodyStore
-	load, lock bool
-	seen       []context.Context
-	locks      []time.Time
+	load, lock atomic.Bool
+
+	mu    sync.Mutex // guards what follows
+	seen  []context.Context
+	locks []time.Time
 }
 
 func (h *hangingStore) Load(ctx context.Context, key string) ([]byte, error) {
-	h.seen = append(h.seen, ctx)
-	if h.load {
+	h.saw(ctx)
+	if h.load.Load() {
 		<-ctx.Done()
 	}
 	return h.moodyStore.Load(ctx, key)
 }
 
 func (h *hangingStore) Update(ctx context.Context, key string, f func(context.Context, []byte) ([]byte, time.Time, error)) error {
-	h.seen, h.locks = append(h.seen, ctx), append(h.locks, time.Now())
-	if h.lock {
+	h.saw(ctx)
+	h.mu.Lock()
+	h.locks = append(h.locks, time.Now())
+	h.mu.Unlock()
+	if h.lock.Load() {
 		<-ctx.Done()
 	}
 	return h.moodyStore.Update(ctx, key, f)
 }
 
+func (h *hangingStore) saw(ctx context.Context) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.seen = append(h.seen, ctx)
+}
+
 func TestEachStepOfARenewalHasATimeLimitOfItsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, s := newLogin(t, new(pinteresttest.Handler)), &hangingStore{moodyStore: newMoodyStore()}
-		var told []context.Context
-		hang := false
+		var hang atomic.Bool
 		l.conf.OnRefresh = func(ctx context.Context, _ *oauth2.Token) error {
-			told = append(told, ctx)
-			if hang {
+			s.saw(ctx)
+			if hang.Load() {
 				<-ctx.Done()
 			}
 			return nil
 		}
 		src := l.kept(t, s).Source("account")
+		s.mu.Lock()
 		s.seen = nil // those of Save are the caller's
+		s.mu.Unlock()
 		took := func(do func(context.Context) (*oauth2.Token, error)) (time.Duration, error) {
 			start := time.Now()
 			_, err := do(t.Context())
@@ -1674,45 +1686,54 @@ func TestEachStepOfARenewalHasATimeLimitOfItsOwn(t *testing.T) {
 
 		_, err := l.accounts(s).Source("account").Refresh(t.Context())
 		require.NoError(t, err)
-		require.Len(t, append(s.seen, told...), 3)
-		for _, ctx := range append(s.seen, told...) {
+		synctest.Wait()
+		require.Len(t, s.seen, 3)
+		for _, ctx := range s.seen {
 			assert.ErrorIs(t, ctx.Err(), context.Canceled, "no timer is left behind")
 		}
 
-		s.load, hang = true, true
+		s.load.Store(true)
+		hang.Store(true)
 		d, err := took(src.TokenContext)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.Equal(t, 30*time.Second, d, "reading the store")
 		time.Sleep(time.Minute)
-		s.load, s.lock = false, true
+		s.load.Store(false)
+		s.lock.Store(true)
 		_, err = src.Token()
 		require.NoError(t, err)
 		d, err = took(src.Refresh)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.Equal(t, 2*time.Minute, d, "waiting for the lock, a sibling's renewal and ours")
 		time.Sleep(time.Minute)
-		s.lock, hang = false, false
+		s.lock.Store(false)
+		hang.Store(false)
 		_, err = src.Refresh(t.Context())
 		require.NoError(t, err)
-		hang = true
+		hang.Store(true)
 		d, err = took(src.Refresh)
 		require.NoError(t, err)
 		assert.Equal(t, 30*time.Second, d, "telling OnRefresh")
-		hang = false
+		hang.Store(false)
 
 		down := errors.New("the database is down")
 		s.failSave.Store(&down)
 		_, err = src.Refresh(t.Context())
 		require.NoError(t, err)
 		s.failSave.Store(nil)
-		s.lock, s.locks = true, nil
+		s.lock.Store(true)
+		s.mu.Lock()
+		s.locks = nil
+		s.mu.Unlock()
 		time.Sleep(5 * time.Minute)
+		synctest.Wait()
 		require.Greater(t, len(s.locks), 5)
 		for i := 1; i < len(s.locks); i++ {
 			assert.InDelta(t, 30.6, s.locks[i].Sub(s.locks[i-1]).Seconds(), 0.7, "saving, and then a pause")
 		}
-		s.lock = false
+		s.lock.Store(false)
 		require.NoError(t, src.Wait(t.Context()))
+		synctest.Wait()
 		assert.ErrorIs(t, s.seen[len(s.seen)-1].Err(), context.Canceled)
 	})
 }

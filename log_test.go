@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -359,14 +360,20 @@ func TestTheLogHoldsNoSecret(t *testing.T) {
 func TestWhatTheLogTellsOfATokenThatOnRefreshDoesNotSave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log journal
-		conf, full := testConfig(), errors.New("disk full")
+		conf := testConfig()
 		conf.Logger = log.logger()
-		conf.OnRefresh = func(context.Context, *oauth2.Token) error { return full }
+		var room atomic.Bool
+		conf.OnRefresh = func(context.Context, *oauth2.Token) error {
+			if !room.Load() {
+				return errors.New("disk full")
+			}
+			return nil
+		}
 		src := conf.TokenSource(answers(goodAnswer).context(t.Context()), expiredToken())
 		_, err := src.Token()
 		require.NoError(t, err)
 		time.Sleep(100 * time.Millisecond) // it is tried again in about 60
-		full = nil
+		room.Store(true)
 		require.NoError(t, src.Wait(t.Context()))
 		const expiries = " expiry=2000-01-31T00:00:00.000Z refresh_expiry=2000-03-01T00:00:00.000Z"
 		assert.Equal(t, []string{
