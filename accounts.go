@@ -91,7 +91,8 @@ func (a *Accounts) Save(ctx context.Context, key string, t *oauth2.Token) error 
 	if err != nil {
 		return fmt.Errorf("pinterest: saving the token of key %q: %w", key, quiet(err, t))
 	}
-	return a.set(ctx, key, t, changes)
+	a.set(key, t, changes)
+	return nil
 }
 
 // Load returns the token that is kept under key, as it is: nothing is renewed.
@@ -128,31 +129,31 @@ func (a *Accounts) Forget(ctx context.Context, key string) error {
 	if err := p.store.Delete(ctx, key); err != nil {
 		return fmt.Errorf("pinterest: forgetting the token of key %q: %w", key, wire.Quiet(err))
 	}
-	return a.set(ctx, key, nil, changes)
+	a.set(key, nil, changes)
+	return nil
 }
 
 // set has key's source, if there is one, go on with t; or with what is kept, if
 // that is nil, or if more was saved or forgotten here since there were so many
 // changes.
-func (a *Accounts) set(ctx context.Context, key string, t *oauth2.Token, changes int) error {
+func (a *Accounts) set(key string, t *oauth2.Token, changes int) {
 	a.mu.Lock()
 	if a.changes != changes {
 		t = nil
 	}
 	a.changes++
 	acc := a.find(key)
-	a.mu.Unlock()
-	if acc == nil {
-		return nil
-	}
-	if t == nil {
+	switch {
+	case acc == nil:
+	case t == nil:
 		acc.renew.Set(nil)
-	} else {
+	default:
 		acc.renew.Set(acc.origin.hold(t))
 	}
-	// A cache of x/oauth2 may have the former token for a moment longer.
-	_ = pause(context.WithoutCancel(ctx), renew.Soon+1)
-	return nil
+	a.mu.Unlock()
+	if acc != nil {
+		time.Sleep(renew.Soon + 1) // a cache of x/oauth2 may have the former token for so long
+	}
 }
 
 // Source returns the source of key's tokens. There is one for each key while it

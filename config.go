@@ -51,8 +51,7 @@ type Config struct {
 	// the token's life, if the refresh token that comes of it is kept: by
 	// Accounts or OnRefresh, or because there is none. Negative, and zero
 	// otherwise, means only once it has expired. More than half of the token's
-	// life counts as half. The life of a token that does not say it (ExpiresIn)
-	// is what was left when its source was made.
+	// life counts as half, if the token says how long it lives (ExpiresIn).
 	RefreshAhead time.Duration
 
 	// OnRefresh, if set, is told of every token that a source renewed before
@@ -69,7 +68,8 @@ type Config struct {
 	OnRefresh func(ctx context.Context, t *oauth2.Token) error
 
 	// Logger is told of renewals and of what went wrong with them, never with
-	// a secret. Nil means silent.
+	// a secret. It is waited for, and must not ask the source for a token. Nil
+	// means silent.
 	Logger *slog.Logger
 }
 

@@ -30,8 +30,9 @@ type KeepAliveOptions struct {
 // time, in this process or another, share the work. The memory it takes does not
 // depend on the number of accounts.
 //
-// An error with an empty key ends the sweep: the store could not list its keys,
-// Config cannot send anything, or ctx is over. A sweep that is left, by its
+// An error with an empty key says that the sweep ends early: the store could not
+// list its keys, Config cannot send anything, or ctx is over. What had begun is
+// still yielded. A sweep that is left, by its
 // context or by its loop, starts nothing more and returns when what had begun is
 // done. A renewed token that cannot be saved is yielded with the error; the sweep
 // waits until it is saved or ctx is over, and this process goes on trying after

@@ -40,9 +40,9 @@ type Handler struct {
 	// The error is [ErrDenied], [ErrForeign], an error of
 	// [pinterest.Config.Exchange], or says with what else Pinterest ended the login,
 	// or what Config lacks for one to begin.
-	// R is the request without what Pinterest added to its URL. Its context is not
-	// over when the browser leaves, as a code works but once: it ends two minutes
-	// after the user came. W is written to the browser when Done returns.
+	// R is the request without what Pinterest added to its URL. Unless the error is
+	// ErrForeign, its context is not over when the browser leaves, as a code works but
+	// once: it ends two minutes after the user came. W is written to the browser when Done returns.
 	Done func(w http.ResponseWriter, r *http.Request, t *oauth2.Token, err error)
 
 	mu      sync.Mutex // guards answers
@@ -65,8 +65,9 @@ func (h *Handler) Start(w http.ResponseWriter, r *http.Request) {
 // compares the state with the browser's cookie before it looks at anything else,
 // exchanges the code, and has Done answer.
 //
-// A browser that comes twice, as those that load pages ahead do, gets the answer
-// of the first time, as long as it comes to the same process within a minute.
+// A browser that comes again before it has the answer, as those that load pages
+// ahead do, gets the same one, if it comes to the same process. The answer takes the
+// cookie away: whoever comes after that gets ErrForeign.
 func (h *Handler) Callback(w http.ResponseWriter, r *http.Request) {
 	state := r.URL.Query().Get("state")
 	if !h.began(r, state) {
@@ -96,7 +97,14 @@ func (h *Handler) Callback(w http.ResponseWriter, r *http.Request) {
 
 // finish ends a login, and has a hold what the user is answered.
 func (h *Handler) finish(a *answer, r *http.Request, state string) {
-	defer close(a.done) // also if Done panics
+	answered := false
+	defer func() {
+		if !answered { // Done panicked
+			a.status = http.StatusInternalServerError
+			a.body.Reset()
+		}
+		close(a.done)
+	}()
 	defer time.AfterFunc(answerKept, func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
@@ -113,6 +121,7 @@ func (h *Handler) finish(a *answer, r *http.Request, state string) {
 		t, err = h.Config.Exchange(ctx, code)
 	}
 	h.Done(a, withoutAnswer(r, ctx), t, err)
+	answered = true
 }
 
 // began reports whether the browser of r began the login with this state.

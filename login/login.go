@@ -29,6 +29,9 @@ var (
 
 // check finds fault with what the user would else be bothered for in vain.
 func check(c *pinterest.Config) error {
+	if c == nil {
+		return errors.New("login: the Config is nil")
+	}
 	for _, field := range []struct{ name, value string }{{"ClientID", c.ClientID}, {"ClientSecret", c.ClientSecret}, {"RedirectURL", c.RedirectURL}} {
 		if field.value == "" {
 			return fmt.Errorf("login: Config.%s is empty: set it to what Pinterest's developer page shows for the app", field.name)

@@ -164,14 +164,14 @@ func listen(ctx context.Context, u *url.URL) (listeners []net.Listener, err erro
 		switch {
 		case err == nil:
 			listeners = append(listeners, l)
-		case errors.Is(err, syscall.EADDRNOTAVAIL), errors.Is(err, syscall.EAFNOSUPPORT):
+		case is(err, syscall.EADDRNOTAVAIL, 10049), is(err, syscall.EAFNOSUPPORT, 10047):
 			missing = errors.Join(missing, err) // the machine has no such address
 		default:
 			for _, l := range listeners {
 				l.Close() // the other family's port belongs to somebody else, who could be sent the code
 			}
-			if errors.Is(err, syscall.EADDRINUSE) {
-				err = fmt.Errorf("port %s of Config.RedirectURL is taken by another program: stop that, or register another port for the app (%w)", port, err)
+			if is(err, syscall.EADDRINUSE, 10048) {
+				err = fmt.Errorf("port %s of Config.RedirectURL is taken by another program: stop that, or register another port for the app (%w)", port, syscall.EADDRINUSE)
 			}
 			return nil, err
 		}
@@ -180,6 +180,11 @@ func listen(ctx context.Context, u *url.URL) (listeners []net.Listener, err erro
 		return nil, missing
 	}
 	return listeners, nil
+}
+
+// is reports whether err is what Windows has another number for.
+func is(err error, unix, windows syscall.Errno) bool {
+	return errors.Is(err, unix) || errors.Is(err, windows)
 }
 
 func isLoopback(host string) bool {

@@ -1,8 +1,8 @@
 // Package redisstore keeps Pinterest tokens in Redis, for a fleet of processes
 // that shares them. It is a Store of github.com/go-pinterest/pinterest:
 //
-//	client := redis.NewClient(&redis.Options{Addr: "localhost:6379"})
-//	store := &redisstore.Store{Client: client}
+//	rdb := redis.NewClient(&redis.Options{Addr: "localhost:6379"})
+//	store := &redisstore.Store{Client: rdb}
 //	accounts := &pinterest.Accounts{Config: config, Store: store}
 //	client := accounts.Client("alice")
 //

@@ -80,7 +80,8 @@
 //	clocks that jump      if the database's clock is set forward while f runs, a
 //	                      lease ends early by that much.
 //	a process that stops  for longer than a lease and does not know it: what it
-//	                      writes then is refused, but it may send one more request.
+//	                      writes then is refused if another came in meanwhile, but
+//	                      it may send one more request.
 //	a MySQL session       without autocommit, or with READ UNCOMMITTED: it is
 //	                      refused, as nothing would be kept, or a key that is
 //	                      being written would look missing.

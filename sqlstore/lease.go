@@ -11,8 +11,8 @@ import (
 
 // ErrLeaseLost is the error of an Update or Delete that was shut out for longer
 // than its lease, because the process stood still or could not reach the database,
-// while another came in: what f returned was not kept, and what is kept may be
-// newer. It is also the [context.Cause] that ends the context of f as soon as the
+// while another came in: what f returned is not kept any more, or never was, and
+// what is kept may be newer. It is also the [context.Cause] that ends the context of f as soon as the
 // lease may have run out.
 var ErrLeaseLost = errors.New("sqlstore: lease lost")
 
@@ -85,9 +85,12 @@ func (s *Store) take(ctx context.Context, key string) (*lease, func(), error) {
 			go leave()
 			return nil, nil, failed(err, "claiming %q", key)
 		}
-		if err := pause(ctx, wait); err != nil {
-			give()
-			return nil, nil, failed(err, "waiting for %q", key)
+		if over := pause(ctx, wait); over != nil {
+			go leave()
+			if err != nil {
+				over = fmt.Errorf("%w (%v)", over, err)
+			}
+			return nil, nil, failed(over, "waiting for %q", key)
 		}
 	}
 }

@@ -17,8 +17,8 @@ import (
 var errMixedUp = errors.New("the answer is another statement's: let the pooler keep a connection's statements apart, or the driver send each in one piece")
 
 // run has do run a statement, and run it again if it may have failed for a reason
-// that is somebody else's, or its connection's alone. Every statement can be run
-// again: it changes nothing a second time.
+// that is somebody else's, or its connection's alone: at least three times. Every
+// statement can be run again without harm.
 func (s *Store) run(ctx context.Context, do func(conn *sql.Conn) error) error {
 	idle := s.DB.Stats().Idle
 	wait := time.Millisecond

@@ -17,7 +17,7 @@
 //	failing  the last renewal failed   nothing                after a second, later each time, up to a minute
 //	refused  a person has to mend it   nothing                the operator's after a minute, up to an hour;
 //	                                                          the user's after an hour, up to a day
-//	unsaved  the new token is not      nothing; it is saved   at once, then later each time, up to a second
+//	unsaved  the new token is not      nothing; it is saved   after 1/16 second, later each time, up to a second
 //	         saved yet
 //
 // Trouble ends with the first renewal that succeeds, and when another token is
@@ -33,7 +33,8 @@
 // these steps that settles the matter:
 //
 //	Save   what the last renewal could not: nothing else is done then
-//	Find   what others have kept, if the source has nothing, or to look for a change
+//	Find   what others have kept, if the source has nothing, or to look for a change;
+//	       after what is kept could not be read, two seconds pass before the next step
 //	Next   lock, read again, adopt or renew, save
 //	Find   once more, and Next once more, if only the user could mend what Next met
 //

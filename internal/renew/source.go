@@ -477,7 +477,11 @@ func (s *Source) Accepted() {
 }
 
 // Expire is told that t is dead, whatever its expiry says.
-func (s *Source) Expire(t *Token) { s.token.CompareAndSwap(t, Dead(&t.token)) }
+func (s *Source) Expire(t *Token) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.token.CompareAndSwap(t, Dead(&t.token))
+}
 
 // Busy reports whether something is under way or unsaved.
 func (s *Source) Busy() bool {
