@@ -108,7 +108,7 @@ func launch(t *testing.T, store string, h *pinteresttest.Handler) *fleet {
 	h.Fail("/v5/oauth/token", slices.Repeat([]pinteresttest.Fault{{After: true, Latency: latency}}, 10*generations())...)
 	f := &fleet{t: t, began: time.Now(), ledger: newLedger(), events: make(chan event, 10_000)}
 
-	until := time.Now().Add(time.Minute + time.Duration(generations())*2*life)
+	until := time.Now().Add(4*time.Minute + time.Duration(generations())*2*life)
 	if end, ok := t.Deadline(); ok && end.Add(-15*time.Second).Before(until) {
 		until = end.Add(-15 * time.Second)
 	}
