@@ -28,7 +28,6 @@ var _ = mysql.SetLogger(&mysql.NopLogger{})
 
 // Apps set their drivers up in ways that must not matter.
 func TestStoreIsAStoreWhateverTheSettings(t *testing.T) {
-	t.Parallel()
 	for name, settings := range map[string]struct {
 		dialect  sqlstore.Dialect
 		settings string
@@ -40,7 +39,6 @@ func TestStoreIsAStoreWhateverTheSettings(t *testing.T) {
 		"SQLite without WAL":                     {sqlstore.SQLite, "_pragma=journal_mode(DELETE)&_pragma=busy_timeout(0)"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel() // much of it waits for the disk
 			d := find(t, settings.dialect)
 			d.settings = settings.settings
 			storetest.TestStore(t, func(t *testing.T) pinterest.Store { return d.open(t, d.place(t)) })
@@ -49,7 +47,6 @@ func TestStoreIsAStoreWhateverTheSettings(t *testing.T) {
 }
 
 func TestStoreIsAStoreInMemory(t *testing.T) {
-	t.Parallel()
 	storetest.TestStore(t, func(t *testing.T) pinterest.Store {
 		db, err := sql.Open("sqlite", ":memory:")
 		require.NoError(t, err)
@@ -62,7 +59,6 @@ func TestStoreIsAStoreInMemory(t *testing.T) {
 }
 
 func TestStoreIsASharedStore(t *testing.T) {
-	t.Parallel()
 	eachDatabase(t, func(t *testing.T, d database) {
 		t.Parallel() // much of it waits for leases
 		storetest.TestSharedStore(t, storetest.Shared{
