@@ -2,7 +2,9 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -27,10 +29,14 @@ func (s *Store) refuseEviction(ctx context.Context) error {
 	return err
 }
 
+// passing are the errors of a Redis that will say more later.
+var passing = []string{"LOADING", "CLUSTERDOWN", "MASTERDOWN", "NOAUTH", "BUSY"}
+
 // spares asks by INFO, which is allowed in many places where CONFIG is not.
 func spares(ctx context.Context, node redis.Cmdable) error {
 	info, err := node.Info(ctx, "memory").Result()
-	if redis.HasErrorPrefix(err, "NOPERM") || redis.HasErrorPrefix(err, "ERR unknown command") {
+	var refused redis.Error
+	if errors.As(err, &refused) && !slices.ContainsFunc(passing, func(word string) bool { return redis.HasErrorPrefix(err, word) }) {
 		return nil
 	}
 	if err != nil {
