@@ -49,9 +49,9 @@ type Accounts struct {
 
 	mu      sync.Mutex // guards what follows
 	sources map[string]weak.Pointer[account]
-	passing map[string]*account // made for a sweep, and not given back yet
+	swept   map[string]*account // made for a sweep, and not given back yet
 	recent  map[string]*account // asked for since turned
-	former  map[string]*account // asked for in the time before
+	older   map[string]*account // asked for in the time before
 	turned  time.Time
 	changes int // how often a token was saved or forgotten in this process
 }
@@ -62,7 +62,7 @@ type account struct {
 	client http.Client
 
 	borrowers int  // sweeps that renew it; guarded by Accounts.mu
-	passing   bool // it was made for a sweep, and nobody else has asked for it
+	swept     bool // it was made for a sweep, and nobody else has asked for it
 }
 
 // remembered is for how long at least a source that nobody holds is remembered
@@ -177,14 +177,14 @@ func (a *Accounts) account(key string) *account {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if now.Sub(a.turned) >= remembered {
-		a.former, a.recent, a.turned = a.recent, make(map[string]*account), now
+		a.older, a.recent, a.turned = a.recent, make(map[string]*account), now
 	}
 	acc := a.recent[key]
 	if acc == nil {
 		if acc = a.find(key); acc == nil {
 			acc = a.newAccount(key)
 			a.remember(key, acc)
-		} else if acc.passing {
+		} else if acc.swept {
 			a.remember(key, acc)
 		}
 		a.recent[key] = acc
@@ -204,11 +204,11 @@ func (a *Accounts) borrow(key string, t *oauth2.Token, changes int) (acc *accoun
 		if a.changes == changes {
 			acc.renew.Set(acc.origin.hold(t))
 		}
-		acc.passing = true
-		if a.passing == nil {
-			a.passing = make(map[string]*account)
+		acc.swept = true
+		if a.swept == nil {
+			a.swept = make(map[string]*account)
 		}
-		a.passing[key] = acc
+		a.swept[key] = acc
 	}
 	acc.borrowers++
 	return acc, func() {
@@ -217,8 +217,8 @@ func (a *Accounts) borrow(key string, t *oauth2.Token, changes int) (acc *accoun
 		if acc.borrowers--; acc.borrowers > 0 {
 			return
 		}
-		delete(a.passing, key)
-		if acc.passing && acc.renew.Busy() {
+		delete(a.swept, key)
+		if acc.swept && acc.renew.Busy() {
 			a.remember(key, acc)
 		}
 	}
@@ -226,7 +226,7 @@ func (a *Accounts) borrow(key string, t *oauth2.Token, changes int) (acc *accoun
 
 // find returns the account of key that is in use, or nil.
 func (a *Accounts) find(key string) *account {
-	if acc := a.passing[key]; acc != nil {
+	if acc := a.swept[key]; acc != nil {
 		return acc
 	}
 	return a.sources[key].Value()
@@ -261,7 +261,7 @@ func (a *Accounts) newAccount(key string) *account {
 
 // remember has acc found for as long as somebody holds it.
 func (a *Accounts) remember(key string, acc *account) {
-	acc.passing = false
+	acc.swept = false
 	if a.sources == nil {
 		a.sources = make(map[string]weak.Pointer[account])
 	}
@@ -302,7 +302,7 @@ func (a *Accounts) Wait(ctx context.Context) error {
 func (a *Accounts) busy() *account {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, acc := range a.passing {
+	for _, acc := range a.swept {
 		if acc.renew.Busy() {
 			return acc
 		}

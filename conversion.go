@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/url"
-	"strings"
 
 	"golang.org/x/oauth2"
 
@@ -55,6 +54,5 @@ func (c *Config) ConversionToken(ctx context.Context, src oauth2.TokenSource) (*
 	}
 	t := &oauth2.Token{TokenType: "Bearer"} // the answer's "conversion" is no scheme: the API takes it as a bearer token
 	t.AccessToken, _ = a.Fields["access_token"].(string)
-	t.AccessToken = strings.TrimSpace(t.AccessToken)
 	return t.WithExtra(a.Fields), nil
 }

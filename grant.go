@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -130,7 +129,6 @@ func (c *Config) post(ctx context.Context, op string, to *url.URL, r wire.Reques
 		return nil, &Error{Op: op, Err: &passingError{err}}
 	}
 	token, _ := a.Fields["access_token"].(string)
-	token = strings.TrimSpace(token)
 	switch {
 	case a.StatusCode/100 == 2 && (op == opRevoke || token != "" && wire.Printable(token)):
 		return a, nil

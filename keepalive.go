@@ -64,7 +64,7 @@ type sweep struct {
 	within   time.Duration
 	parallel int
 
-	results chan swept
+	results chan result
 	working sync.WaitGroup
 	waiting chan struct{} // a place for each token that waits to be saved; when there is none, so do the workers
 	gate    chan struct{} // had by the one that a rate limit met, who sends alone until it is let through
@@ -73,7 +73,7 @@ type sweep struct {
 	until time.Time  // Pinterest asked to wait so long
 }
 
-type swept struct {
+type result struct {
 	key string
 	err error
 }
@@ -81,18 +81,18 @@ type swept struct {
 func (w *sweep) run(parent context.Context, yield func(string, error) bool) {
 	ctx, cancel := context.WithCancel(parent)
 	keys := make(chan string)
-	w.results, w.waiting, w.gate = make(chan swept), make(chan struct{}, w.parallel), make(chan struct{}, 1)
+	w.results, w.waiting, w.gate = make(chan result), make(chan struct{}, w.parallel), make(chan struct{}, 1)
 	w.working.Go(func() {
 		defer close(keys)
 		if err := w.list(ctx, keys); err != nil && ctx.Err() == nil {
-			w.results <- swept{"", err}
+			w.results <- result{"", err}
 		}
 	})
 	for range w.parallel {
 		w.working.Go(func() {
 			for key := range keys {
 				if renewed, err := w.renew(ctx, key); renewed || err != nil {
-					w.results <- swept{key, err}
+					w.results <- result{key, err}
 				}
 			}
 		})

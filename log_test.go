@@ -134,6 +134,22 @@ func TestALogOfAPlainSourceNamesItsGrantAndNoKey(t *testing.T) {
 	})
 }
 
+func TestASourceThatCannotRenewItsTokenSaysNothingWhileItIsGood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log journal
+		l := newLogin(t, new(pinteresttest.Handler))
+		tok, err := l.conf.ClientCredentials(l.ctx).Token()
+		require.NoError(t, err)
+		l.conf.Logger = log.logger()
+		src := l.conf.TokenSource(l.ctx, tok)
+		time.Sleep(30*day - time.Hour)
+		_, err = src.Token()
+		require.NoError(t, err)
+		synctest.Wait()
+		assert.Empty(t, log.since())
+	})
+}
+
 func TestTheLogNamesTheGrantOfAKeptToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log journal

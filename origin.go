@@ -39,7 +39,7 @@ func (o *origin) hold(t *oauth2.Token) *renew.Token {
 		return renew.Dead(t)
 	}
 	ahead := o.conf.RefreshAhead
-	if ahead == 0 && o.kept == nil && o.conf.OnRefresh == nil && extraText(t, extraGrant) != grantClientCredentials {
+	if ahead == 0 && o.kept == nil && o.conf.OnRefresh == nil && o.op != opClientCredentials {
 		ahead = -1 // a refresh token that is replaced is lost, unless whoever asked is handed the next
 	}
 	return renew.NewToken(t, ahead)

@@ -227,7 +227,7 @@ func known(t *oauth2.Token) *oauth2.Token {
 // kept from it. The access token is all that the answer must hold; whatever
 // else is odd in it is no reason to lose the token.
 func (c *Config) newToken(answer map[string]any, grant string, old *oauth2.Token, asked time.Time) *oauth2.Token {
-	text := func(key string) string { s, _ := answer[key].(string); return strings.TrimSpace(s) }
+	text := func(key string) string { s, _ := answer[key].(string); return s }
 	t := &oauth2.Token{
 		AccessToken:  text("access_token"),
 		TokenType:    text("token_type"),

@@ -103,28 +103,28 @@ type Store struct {
 // is told above.
 func New(dir string) (*Store, error) {
 	if dir == "" {
-		return nil, errors.New("pinterest: filestore: the directory's name is empty")
+		return nil, errors.New("filestore: the directory's name is empty")
 	}
 	// The process may change its working directory later.
 	dir, err := filepath.Abs(dir)
 	if err != nil {
-		return nil, fmt.Errorf("pinterest: filestore: %w", err)
+		return nil, fmt.Errorf("filestore: %w", err)
 	}
 	if err := makeDir(dir); err != nil {
-		return nil, fmt.Errorf("pinterest: filestore: the directory cannot be made: %w", err)
+		return nil, fmt.Errorf("filestore: the directory cannot be made: %w", err)
 	}
 	info, err := os.Lstat(dir)
 	if err != nil {
-		return nil, fmt.Errorf("pinterest: filestore: %w", err)
+		return nil, fmt.Errorf("filestore: %w", err)
 	}
 	switch {
 	case info.Mode()&fs.ModeSymlink != 0:
-		return nil, fmt.Errorf("pinterest: filestore: %s is a symbolic link, which somebody else may have put there: name the directory that it leads to", dir)
+		return nil, fmt.Errorf("filestore: %s is a symbolic link, which somebody else may have put there: name the directory that it leads to", dir)
 	case !info.IsDir():
-		return nil, fmt.Errorf("pinterest: filestore: %s is not a directory", dir)
+		return nil, fmt.Errorf("filestore: %s is not a directory", dir)
 	}
 	if err := makePrivate(dir, info); err != nil {
-		return nil, fmt.Errorf("pinterest: filestore: %w", err)
+		return nil, fmt.Errorf("filestore: %w", err)
 	}
 	s := &Store{dir: dir}
 	s.tidy()
@@ -142,7 +142,7 @@ func (s *Store) Load(ctx context.Context, key string) ([]byte, error) {
 		return nil, s.failed("load", key, err)
 	}
 	if value == nil {
-		return nil, fmt.Errorf("pinterest: filestore: nothing is kept under %q in %s: %w", key, s.dir, fs.ErrNotExist)
+		return nil, fmt.Errorf("filestore: nothing is kept under %q in %s: %w", key, s.dir, fs.ErrNotExist)
 	}
 	return value, nil
 }
@@ -217,7 +217,7 @@ func (s *Store) Each(ctx context.Context, before time.Time, f func(key string, v
 	}
 	names, err := s.names()
 	if err != nil {
-		return fmt.Errorf("pinterest: filestore: list the keys: %w", notMissing(err))
+		return fmt.Errorf("filestore: list the keys: %w", notMissing(err))
 	}
 	var failed []error
 	for _, name := range names {
@@ -243,7 +243,7 @@ func (s *Store) Each(ctx context.Context, before time.Time, f func(key string, v
 		failed = append(failed, notMissing(err))
 	}
 	if len(failed) > 0 {
-		return fmt.Errorf("pinterest: filestore: list the keys: %w", errors.Join(failed...))
+		return fmt.Errorf("filestore: list the keys: %w", errors.Join(failed...))
 	}
 	return ctx.Err()
 }
@@ -312,7 +312,7 @@ func (s *Store) failed(op, key string, err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	return fmt.Errorf("pinterest: filestore: %s %q: %w", op, key, notMissing(err))
+	return fmt.Errorf("filestore: %s %q: %w", op, key, notMissing(err))
 }
 
 // notMissing keeps err from being fs.ErrNotExist, which is for a key that holds
@@ -326,7 +326,7 @@ func notMissing(err error) error {
 
 func ready(ctx context.Context, key string) error {
 	if key == "" {
-		return errors.New("pinterest: filestore: the key is empty: name the account that the token belongs to")
+		return errors.New("filestore: the key is empty: name the account that the token belongs to")
 	}
 	return ctx.Err()
 }

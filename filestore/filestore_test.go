@@ -44,12 +44,12 @@ func TestNewMakesTheDirectory(t *testing.T) {
 
 func TestNewRefusesWhatIsNoDirectory(t *testing.T) {
 	_, err := filestore.New("")
-	require.EqualError(t, err, "pinterest: filestore: the directory's name is empty")
+	require.EqualError(t, err, "filestore: the directory's name is empty")
 
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	_, err = filestore.New(file)
-	require.EqualError(t, err, "pinterest: filestore: "+file+" is not a directory")
+	require.EqualError(t, err, "filestore: "+file+" is not a directory")
 
 	_, err = filestore.New(filepath.Join(file, "below"))
 	require.ErrorContains(t, err, file)
@@ -67,9 +67,9 @@ func TestErrorsSayWhichStoreAndKey(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "tokens")
 	s := open(t, dir)
 	_, err := s.Load(t.Context(), "al ice")
-	require.EqualError(t, err, `pinterest: filestore: nothing is kept under "al ice" in `+dir+`: file does not exist`)
+	require.EqualError(t, err, `filestore: nothing is kept under "al ice" in `+dir+`: file does not exist`)
 	_, err = s.Load(t.Context(), "")
-	require.EqualError(t, err, "pinterest: filestore: the key is empty: name the account that the token belongs to")
+	require.EqualError(t, err, "filestore: the key is empty: name the account that the token belongs to")
 }
 
 func TestADirectoryThatVanishedIsNotAnEmptyOne(t *testing.T) {

@@ -85,7 +85,7 @@ func TestNewRefusesADirectoryThatOthersCanReadOrEnter(t *testing.T) {
 		require.NoError(t, os.Mkdir(dir, 0o700))
 		require.NoError(t, os.Chmod(dir, mode))
 		_, err := filestore.New(dir)
-		require.EqualError(t, err, fmt.Sprintf("pinterest: filestore: others can get at the tokens in %s, whose mode is %04o: mend it by chmod 700 %q", dir, mode, dir))
+		require.EqualError(t, err, fmt.Sprintf("filestore: others can get at the tokens in %s, whose mode is %04o: mend it by chmod 700 %q", dir, mode, dir))
 
 		require.NoError(t, os.Chmod(dir, 0o700)) // as told
 		open(t, dir)
@@ -100,7 +100,7 @@ func TestNewRefusesADirectoryOfAnotherUser(t *testing.T) {
 	require.NoError(t, os.Mkdir(dir, 0o700))
 	require.NoError(t, os.Chown(dir, nobody, nobody))
 	_, err := filestore.New(dir)
-	require.EqualError(t, err, fmt.Sprintf("pinterest: filestore: %s belongs to user %d, and this process runs as user 0: name a directory inside it, which will be made for that user alone, or run as the other", dir, nobody))
+	require.EqualError(t, err, fmt.Sprintf("filestore: %s belongs to user %d, and this process runs as user 0: name a directory inside it, which will be made for that user alone, or run as the other", dir, nobody))
 }
 
 func TestSymbolicLinksAreNotFollowed(t *testing.T) {
@@ -115,7 +115,7 @@ func TestSymbolicLinksAreNotFollowed(t *testing.T) {
 		link := filepath.Join(dir, "key-"+key)
 		require.NoError(t, os.Symlink(target, link))
 		_, err := s.Load(t.Context(), key)
-		require.EqualError(t, err, fmt.Sprintf("pinterest: filestore: load %q: %s is a symbolic link, which is not followed", key, link))
+		require.EqualError(t, err, fmt.Sprintf("filestore: load %q: %s is a symbolic link, which is not followed", key, link))
 		require.ErrorContains(t, s.Update(t.Context(), key, returning("x")), link)
 		require.Empty(t, keys(t, s))
 		require.NoError(t, s.Delete(t.Context(), key), "which removes the link")

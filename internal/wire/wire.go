@@ -31,7 +31,7 @@ type Request struct {
 // are raw.
 type Answer struct {
 	StatusCode  int
-	Fields      map[string]any // of the JSON object or form, as secret as a token; nil if there is none
+	Fields      map[string]any // of the JSON object or form, its strings trimmed, as secret as a token; nil if there is none
 	Problem     string         // what is wrong with the body; empty: nothing, so far as Fields go
 	Cut         bool           // the body ended too early, and held no access token: Fields is nil
 	Code        int            // Pinterest's number
@@ -113,6 +113,11 @@ var (
 func newAnswer(req *http.Request, resp *http.Response, hide *hider) *Answer {
 	a := &Answer{StatusCode: resp.StatusCode, RetryAfter: RetryAfter(resp)}
 	a.Fields, a.Problem, a.Cut = read(resp, hide)
+	for name, v := range a.Fields {
+		if s, ok := v.(string); ok {
+			a.Fields[name] = strings.TrimSpace(s)
+		}
+	}
 	hide.secrets = append(hide.secrets, stringOf(a.Fields, "access_token"), stringOf(a.Fields, "refresh_token"))
 	if a.StatusCode/100 == 3 {
 		a.Problem = "the endpoint answered with a redirect, which a token request never follows: check Endpoint.TokenURL"
