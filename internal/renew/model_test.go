@@ -584,7 +584,7 @@ type event struct {
 
 const (
 	most  = 2  // who wait at once
-	tries = 10 // to get to a state again: those who wait go on in any order
+	tries = 40 // to get to a state again: those who wait go on in any order
 )
 
 func fewWait(w *world) bool { return len(w.waiting(false)) < most }
