@@ -46,8 +46,9 @@ func isValue(name string) bool {
 func escape(key string) string {
 	const hexDigits = "0123456789abcdef"
 	var b strings.Builder
-	for _, c := range []byte(key) {
-		if 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || strings.IndexByte(".-_@+", c) >= 0 {
+	for i, c := range []byte(key) {
+		last := i == len(key)-1 // Windows takes a name that ends in a dot for the one without
+		if 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || strings.IndexByte("-_@+", c) >= 0 || c == '.' && !last {
 			b.WriteByte(c)
 		} else {
 			b.Write([]byte{'%', hexDigits[c>>4], hexDigits[c&15]})

@@ -15,7 +15,8 @@ func TestFileNamesAreReadableAndSafe(t *testing.T) {
 		"ad_account-549+test": "key-ad_account-549+test",
 		"Alice":               "key-%41lice",
 		"con":                 "key-con",
-		"..":                  "key-..",
+		"..":                  "key-.%2e",
+		"alice.":              "key-alice%2e",
 		"../up":               "key-..%2fup",
 		"a%2fb":               "key-a%252fb",
 		"é":                   "key-%c3%a9",
@@ -35,7 +36,7 @@ func TestFileNamesAreReadableAndSafe(t *testing.T) {
 }
 
 func TestNoOtherNameIsAKey(t *testing.T) {
-	for _, name := range []string{"alice", "key-", "key-Alice", "key-%41LICE", "key-%4", "key-%zz", "key-%61lice", "key-%2F", "key-a b", "lock.key-alice", "tmp.key-alice", "key-" + strings.Repeat("n", 129), "long-", "long-0a", "long-" + strings.Repeat("A", 64)} {
+	for _, name := range []string{"alice", "key-", "key-Alice", "key-%41LICE", "key-%4", "key-%zz", "key-%61lice", "key-%2F", "key-alice.", "key-a b", "lock.key-alice", "tmp.key-alice", "key-" + strings.Repeat("n", 129), "long-", "long-0a", "long-" + strings.Repeat("A", 64)} {
 		assert.False(t, isValue(name), name)
 	}
 }
