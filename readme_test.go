@@ -26,7 +26,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Every ```go fence of the README compiles, in one of three shapes:
+// Every ```go fence of the README and of docs/*.md compiles, in one of three shapes:
 //
 //   - a file, if it has a package clause: it compiles exactly as it stands.
 //   - declarations, if it parses as the rest of a file.
@@ -86,6 +86,7 @@ var readmeImports = map[string]string{
 	"strings":  "strings",
 	"subtle":   "crypto/subtle",
 	"synctest": "testing/synctest",
+	"syscall":  "syscall",
 	"testing":  "testing",
 	"time":     "time",
 	"url":      "net/url",
@@ -98,14 +99,19 @@ var readmeImports = map[string]string{
 	"redisstore":    "github.com/go-pinterest/pinterest/redisstore",
 }
 
-func TestEveryGoSnippetInTheREADMECompiles(t *testing.T) {
+func TestEveryGoSnippetInTheREADMEAndTheDocsCompiles(t *testing.T) {
 	if _, err := os.Stat(".git"); errors.Is(err, os.ErrNotExist) {
 		t.Skip("not a clone of the repository: the modules that README.md speaks of are not at hand")
 	}
-	readme, err := os.ReadFile("README.md")
+	docs, err := filepath.Glob("docs/*.md")
 	require.NoError(t, err)
-	fences := goFences(string(readme))
-	require.NotEmpty(t, fences, "README.md has no ```go fence")
+	var fences []fence
+	for _, name := range append(docs, "README.md") {
+		text, err := os.ReadFile(filepath.Clean(name))
+		require.NoError(t, err)
+		fences = append(fences, goFences(name, string(text))...)
+	}
+	require.NotEmpty(t, fences, "there is no ```go fence")
 
 	snippets := make([]snippet, len(fences))
 	imported := map[string]bool{}
@@ -118,7 +124,7 @@ func TestEveryGoSnippetInTheREADMECompiles(t *testing.T) {
 	}
 	imp := exportedBy(t, slices.Sorted(maps.Keys(imported)))
 	for i, s := range snippets {
-		t.Run(fmt.Sprintf("line %d", fences[i].line), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%s line %d", fences[i].file, fences[i].line), func(t *testing.T) {
 			for _, err := range s.check(imp) {
 				t.Error(err)
 			}
@@ -154,7 +160,7 @@ func TestASnippetThatDoesNotCompileIsToldByItsLineInTheREADME(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			fences := goFences(test.readme)
+			fences := goFences("README.md", test.readme)
 			require.Len(t, fences, 1)
 			s, err := parseSnippet(fences[0])
 			if err == nil {
@@ -166,14 +172,15 @@ func TestASnippetThatDoesNotCompileIsToldByItsLineInTheREADME(t *testing.T) {
 	}
 }
 
-// fence is a code block and the line its text begins on.
+// fence is a code block, its file, and the line its text begins on.
 type fence struct {
+	file string
 	line int
 	text string
 }
 
 // goFences finds the ```go fences. One in a list is taken without its indent.
-func goFences(markdown string) []fence {
+func goFences(name, markdown string) []fence {
 	var found []fence
 	var open string // the line that opened the fence we are in
 	var indent int
@@ -185,7 +192,7 @@ func goFences(markdown string) []fence {
 			open = trimmed
 			indent = strings.Index(line, "`")
 			if open == "```go" {
-				found = append(found, fence{line: i + 2})
+				found = append(found, fence{file: name, line: i + 2})
 			}
 		case open != "" && trimmed == "```":
 			open = ""
@@ -211,7 +218,7 @@ var (
 func parseSnippet(f fence) (snippet, error) {
 	s := snippet{fset: token.NewFileSet(), whole: packageClause.MatchString(f.text)}
 	if s.whole {
-		file, err := s.parse(lineDirective(f.line) + f.text)
+		file, err := s.parse(f.directive(0) + f.text)
 		if err != nil {
 			return s, err
 		}
@@ -224,8 +231,8 @@ func parseSnippet(f fence) (snippet, error) {
 		head = ""
 	}
 	body := f.text[len(head):]
-	head = "package p\n" + lineDirective(f.line) + head + "\n"
-	at := lineDirective(f.line + strings.Count(f.text[:len(f.text)-len(body)], "\n"))
+	head = "package p\n" + f.directive(0) + head + "\n"
+	at := f.directive(strings.Count(f.text[:len(f.text)-len(body)], "\n"))
 
 	file, err := s.parse(head + at + body)
 	if err != nil {
@@ -253,7 +260,9 @@ func (s *snippet) parse(src string) (*ast.File, error) {
 	return file, err
 }
 
-func lineDirective(line int) string { return fmt.Sprintf("//line README.md:%d\n", line) }
+func (f fence) directive(after int) string {
+	return fmt.Sprintf("//line %s:%d\n", f.file, f.line+after)
+}
 
 // assumedBy declares those of readmeAssumed whose names occur in the file and
 // that it does not declare at its top level.
