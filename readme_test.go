@@ -48,6 +48,7 @@ var readmeAssumed = map[string]string{
 	"db":    "*sql.DB",
 
 	"accounts": "*pinterest.Accounts",
+	"handler":  "*login.Handler",
 
 	"encryptionKey": "func() []byte",
 	"key":           "string",
