@@ -73,6 +73,10 @@ const remembered = 5 * time.Minute
 // find it: this is what to do with the token of a login. It waits for a renewal
 // of key's token that is under way, and replaces whatever is there. When it
 // returns, nobody in this process is handed the former token any more.
+//
+// T is not modified. Ctx bounds how long Save waits for the key's lock. The error
+// says what is wrong with key or t, or wraps the store's: then either the former
+// token is kept or t is, whole.
 func (a *Accounts) Save(ctx context.Context, key string, t *oauth2.Token) error {
 	p, err := a.place(key)
 	if err != nil {
@@ -96,7 +100,9 @@ func (a *Accounts) Save(ctx context.Context, key string, t *oauth2.Token) error 
 }
 
 // Load returns the token that is kept under key, as it is: nothing is renewed.
-// If there is none the error is both [fs.ErrNotExist] and [ErrReauthorize].
+// If there is none the error is both [fs.ErrNotExist] and [ErrReauthorize]; others
+// say what is wrong with key or the record, or wrap the store's. The token is the
+// caller's own, its Expiry the true one.
 func (a *Accounts) Load(ctx context.Context, key string) (*oauth2.Token, error) {
 	p, err := a.place(key)
 	if err != nil {
@@ -120,6 +126,9 @@ func (a *Accounts) Load(ctx context.Context, key string) (*oauth2.Token, error) 
 // token that is under way. When it returns, no request of this process carries
 // the token any more; other processes notice within a minute. A key that keeps
 // nothing is no error. Pinterest is told nothing: see [Config.Revoke].
+//
+// Ctx bounds how long Forget waits for the key's lock. The error says what is
+// wrong with key, or wraps the store's: then the token may still be there.
 func (a *Accounts) Forget(ctx context.Context, key string) error {
 	p, err := a.place(key)
 	if err != nil {
@@ -160,12 +169,17 @@ func (a *Accounts) set(key string, t *oauth2.Token, changes int) {
 // is in use, however often it is asked for; one that nobody holds is forgotten
 // some minutes after it was last asked for. The store is first read when a token
 // is asked for, and a key that is no good, or keeps nothing, is an error then.
+// Nobody has to close a source.
 func (a *Accounts) Source(key string) *TokenSource { return &a.account(key).TokenSource }
 
 // Client returns an HTTP client that authorizes its requests to Pinterest's API
 // as key's account, by a [Transport] over [Accounts.Source]. It is cheap: an app
 // may ask for one at every request. Its transport, cookie jar, redirect policy
-// and timeout are those of HTTPClient.
+// and timeout are those of HTTPClient. The client is the caller's own.
+//
+// A request whose token cannot be had is not sent; its error wraps an [*Error].
+// Without a deadline of its own it waits as long as a renewal takes: the package's
+// documentation says how long.
 func (a *Accounts) Client(key string) *http.Client {
 	client := a.account(key).client
 	return &client

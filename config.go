@@ -78,7 +78,9 @@ type Config struct {
 // commas.
 //
 // State is the only protection against cross-site request forgery: make an
-// unguessable one for every user and compare it when the user comes back.
+// unguessable one for every login and compare it when the user comes back, or
+// have package login do both. Nothing is sent, and nothing is checked: a ClientID or
+// RedirectURL that is wrong shows the user an error page of Pinterest's.
 func (c *Config) AuthCodeURL(state string, opts ...oauth2.AuthCodeOption) string {
 	std := c.OAuth2()
 	std.Scopes = nil
@@ -91,8 +93,11 @@ func (c *Config) AuthCodeURL(state string, opts ...oauth2.AuthCodeOption) string
 // Exchange turns the code that Pinterest sent to the redirect URL into a
 // token. A code works once and for about ten minutes.
 //
-// The request is sent again only if it certainly never left this machine. The
-// error is an [*Error].
+// Ctx bounds how long it takes, and half a minute each request. That is sent again
+// only if it certainly never left this machine; otherwise the code may be used up
+// after an error: send the user to AuthCodeURL again. The error is an [*Error]. The token is the caller's own, to
+// be kept by [Accounts.Save] or [MarshalToken]. Ctx carries the HTTP client under
+// [oauth2.HTTPClient].
 func (c *Config) Exchange(ctx context.Context, code string, opts ...oauth2.AuthCodeOption) (*oauth2.Token, error) {
 	v := url.Values{"code": {code}, "redirect_uri": {c.RedirectURL}}
 	c.RefreshOn.ask(grantAuthorizationCode, v)
@@ -127,7 +132,9 @@ func optionValues(opts []oauth2.AuthCodeOption) url.Values {
 // with [Accounts] instead, which keep them in a store.
 //
 // T may be as x/oauth2 left it, may hold nothing but a refresh token, and may
-// have no expiry, in which case it is used as it is. It is not modified.
+// have no expiry, in which case it is used as it is. It is not modified. What is
+// wrong with it, or with c, is an error when a token is asked for. Make one source
+// for each account, and keep it: two would renew by the same refresh token.
 //
 // The context carries the HTTP client under [oauth2.HTTPClient]. It bounds how
 // long Token waits, but not a renewal, which always runs to its end.
@@ -140,7 +147,9 @@ func (c *Config) TokenSource(ctx context.Context, t *oauth2.Token) *TokenSource 
 
 // ClientCredentials returns a source of tokens that act for the app's own
 // account: nobody logs in, and there is no refresh token. Nothing is sent
-// before the first token is asked for. Scopes must not be empty.
+// before the first token is asked for. Scopes must not be empty. To have processes
+// share one token, keep it by [Accounts.Save], which then renew it by this grant.
+// The context is as with TokenSource.
 func (c *Config) ClientCredentials(ctx context.Context) *TokenSource {
 	return newSource(origin{conf: c, ctx: orBackground(ctx), op: opClientCredentials}, nil)
 }
@@ -163,7 +172,8 @@ func (c *Config) host() string {
 }
 
 // Client returns an HTTP client that authorizes its requests to Pinterest's
-// API with t and renews it as needed: NewClient(ctx, c.TokenSource(ctx, t)).
+// API with t and renews it as needed: NewClient(ctx, c.TokenSource(ctx, t)). Make
+// one for each account, and keep it.
 func (c *Config) Client(ctx context.Context, t *oauth2.Token) *http.Client {
 	return NewClient(ctx, c.TokenSource(ctx, t))
 }

@@ -15,6 +15,10 @@ import (
 // has no expiry and no refresh token. The tokens of src must be a user's with the
 // scope [ScopeAdsWrite], not those of client credentials; those of a
 // [*TokenSource] are renewed if Pinterest answers 401.
+//
+// It waits for a token of src, and half a minute for the answer, unless ctx ends
+// before; but for that 401, nothing is sent again. An error of src is returned as it
+// is; any other is an [*Error]. The token is the caller's own, and nothing renews it.
 func (c *Config) ConversionToken(ctx context.Context, src oauth2.TokenSource) (*oauth2.Token, error) {
 	fail := func(err error) (*oauth2.Token, error) { return nil, &Error{Op: opConversionToken, Err: err} }
 	to, err := c.tokenURL()

@@ -68,8 +68,8 @@
 // waits half a minute for each answer; OnRefresh, and reading the store, have half
 // a minute, and must heed it, as they are waited for; the key's lock is waited for two minutes. So callers of a source
 // without a store are never kept longer than two minutes, and those of one with a
-// store that is locked by others can be for a few more, unless their own context
-// ends.
+// store that is locked by others can be for a few minutes more, unless their own
+// context ends.
 //
 // # Several processes
 //

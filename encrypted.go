@@ -30,6 +30,9 @@ const sealVersion = "pinterest1:"
 // account, is damaged, or was kept in the clear, is never handed on. In its place
 // Load, Update and Each give one that [UnmarshalToken] reads as an error that says
 // so. [Accounts.Save] replaces it; nothing else does.
+//
+// Nobody may save to s but by Encrypted. S or an AEAD that is nil is an error of
+// each method.
 func Encrypted(s Store, aead cipher.AEAD, former ...cipher.AEAD) Store {
 	return &encryptedStore{s, append([]cipher.AEAD{aead}, former...)}
 }

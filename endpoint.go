@@ -8,7 +8,7 @@ import "golang.org/x/oauth2"
 // would be posted a second time, with the secret in the body.
 //
 // The authorize URL is shared by both environments and ends in a slash; the
-// token URL does not.
+// token URL does not. Do not change it: set [Config.Endpoint].
 var Endpoint = oauth2.Endpoint{
 	AuthURL:   "https://www.pinterest.com/oauth/",
 	TokenURL:  "https://api.pinterest.com/v5/oauth/token",

@@ -23,7 +23,8 @@ var (
 
 	// ErrClientRejected means that Pinterest does not accept the app: only
 	// its operator can mend it, by looking at the app id, the secret, the
-	// environment (production or sandbox) and the app's approval.
+	// environment (production or sandbox), the scopes and the app's approval.
+	// Tokens need not be thrown away.
 	ErrClientRejected = errors.New("the app's operator must act: check app id, secret, environment, scopes and approval")
 )
 
@@ -40,7 +41,9 @@ const (
 // token, whatever the server echoed.
 //
 // Use errors.Is with [ErrReauthorize] and [ErrClientRejected] to decide what
-// to do, and Temporary to tell whether trying again can help.
+// to do, and Temporary to tell whether trying again can help. It wraps the
+// [*oauth2.RetrieveError] of an answer, which errors.As finds and a type assertion
+// does not.
 type Error struct {
 	Op         string        // "exchange", "refresh", "client_credentials", "revoke" or "conversion_token"
 	StatusCode int           // of the answer; zero if none came

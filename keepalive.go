@@ -16,8 +16,13 @@ import (
 
 // KeepAliveOptions are the options of [Accounts.KeepAlive].
 type KeepAliveOptions struct {
-	Within   time.Duration // renew what has less than this to live; zero: two weeks
-	Parallel int           // how many at a time; zero: 8
+	// Within is what a refresh token must have left to live, or it is renewed.
+	// Zero means two weeks. It has to be less than the sixty days of a new one: else
+	// that is due again at once, and each of several sweeps renews every account.
+	Within time.Duration
+
+	// Parallel is how many are renewed at a time. Zero or less means 8.
+	Parallel int
 }
 
 // KeepAlive renews every kept token whose refresh token has less than Within
@@ -37,6 +42,12 @@ type KeepAliveOptions struct {
 // done. A renewed token that cannot be saved is yielded with the error; the sweep
 // waits until it is saved or ctx is over, and this process goes on trying after
 // that: see [Accounts.Wait].
+//
+// There is no time limit but ctx's: a sweep takes as long as the accounts that are
+// due, and one that Pinterest answers with rate limits is asked about for half an
+// hour, or as long as Pinterest says. The error of a key is an [*Error] or that of
+// [Accounts.Load]: what is [ErrReauthorize] is for that user to mend. The sequence
+// may be used again, and is a new sweep then.
 func (a *Accounts) KeepAlive(ctx context.Context, opts *KeepAliveOptions) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		w := &sweep{accounts: a, within: 14 * 24 * time.Hour, parallel: 8}

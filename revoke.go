@@ -17,6 +17,10 @@ import (
 // issued for system users are currently supported: for an ordinary user's
 // token the error is [ErrClientRejected], status 403 and code 29. Forget such
 // a token, and have the user disconnect the app in Pinterest's settings.
+//
+// A token that is dead already is no error. Each of the two requests has half a
+// minute, unless ctx ends before, and is not sent again. The error is an [*Error]. T
+// stays where it is kept: see [Accounts.Forget].
 func (c *Config) Revoke(ctx context.Context, t *oauth2.Token) error {
 	if t == nil || t.RefreshToken == "" && t.AccessToken == "" {
 		return &Error{Op: opRevoke, Err: errors.New("the token is empty: there is nothing to revoke")}

@@ -84,7 +84,7 @@ type record struct {
 // MarshalToken returns t as JSON, with what json.Marshal(t) loses: when the
 // refresh token expires, the granted scopes, the host that issued the token and
 // the grant that it came by; and with the true expiry of a token that a source
-// handed out. The result is as secret as t.
+// handed out. The result is as secret as t. It is an error if t holds no token.
 func MarshalToken(t *oauth2.Token) ([]byte, error) {
 	if t == nil || t.AccessToken == "" && t.RefreshToken == "" {
 		return nil, errors.New("pinterest: nothing to marshal: the token holds neither an access token nor a refresh token")
@@ -111,7 +111,8 @@ func MarshalToken(t *oauth2.Token) ([]byte, error) {
 // UnmarshalToken reads what MarshalToken wrote, and the plain JSON of an
 // [oauth2.Token]. A record that is damaged, that a newer version of this
 // package wrote, or that [Encrypted] could not open, is an error, which says
-// which of these it is and holds nothing of the record.
+// which of these it is and holds nothing of the record. It is not
+// [ErrReauthorize]: the token may be good.
 func UnmarshalToken(data []byte) (*oauth2.Token, error) {
 	t, err := unmarshalToken(data)
 	if err != nil {

@@ -56,7 +56,8 @@ func (s *TokenSource) init() {
 // and must ask in time. TokenContext, OnRefresh and [MarshalToken] know the true
 // one.
 //
-// The error is an [*Error].
+// The error is an [*Error]. While renewals are held back after a failure, it is
+// that failure, at once.
 func (s *TokenSource) Token() (*oauth2.Token, error) {
 	now := time.Now()
 	t, err := s.get(s.origin.ctx, now)
@@ -71,7 +72,8 @@ func (s *TokenSource) Token() (*oauth2.Token, error) {
 }
 
 // TokenContext is Token for a caller with a context of its own, which bounds
-// how long it waits, and with the token's true expiry.
+// how long it waits, and with the token's true expiry. The renewal goes on though
+// ctx ends.
 func (s *TokenSource) TokenContext(ctx context.Context) (*oauth2.Token, error) {
 	t, err := s.get(ctx, time.Now())
 	if err != nil {
@@ -83,7 +85,9 @@ func (s *TokenSource) TokenContext(ctx context.Context) (*oauth2.Token, error) {
 // Refresh renews the token now, however good it is, and returns the new one
 // with its true expiry. If a renewal is under way, it waits for that one, and
 // if another process renewed the stored token meanwhile, it returns that. It is
-// held back after failures like any other renewal.
+// held back after failures like any other renewal. Ctx bounds how long it waits;
+// the renewal goes on. The error is an [*Error]: the former token, if it is good, is
+// still handed out by Token.
 //
 // Few programs need it: Token renews in time, and a [Transport] when Pinterest
 // answers 401.

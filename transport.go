@@ -19,7 +19,7 @@ import (
 // NewClient returns an HTTP client over a [Transport] with the given source.
 // As with [oauth2.NewClient], the client in the context under
 // [oauth2.HTTPClient] gives it its transport, cookie jar, redirect policy and
-// timeout.
+// timeout. Ctx is used for nothing else, and its end ends nothing.
 func NewClient(ctx context.Context, src *TokenSource) *http.Client {
 	client := *contextClient(ctx)
 	client.Transport = &Transport{Source: src, Base: client.Transport}
@@ -37,6 +37,9 @@ func NewClient(ctx context.Context, src *TokenSource) *http.Client {
 // Pinterest says that both tokens are dead, later requests fail with
 // [ErrReauthorize] without being sent. An endpoint that goes on answering 401 to
 // new tokens does not cause further renewals for some minutes.
+//
+// A request whose token cannot be had is not sent: the error is an [*Error]. While
+// a token is renewed no connection is held.
 //
 // A Transport may be used by several goroutines at once. Its fields must not
 // be modified meanwhile.
