@@ -95,9 +95,9 @@ func (c *Config) AuthCodeURL(state string, opts ...oauth2.AuthCodeOption) string
 //
 // Ctx bounds how long it takes, and half a minute each request. That is sent again
 // only if it certainly never left this machine; otherwise the code may be used up
-// after an error: send the user to AuthCodeURL again. The error is an [*Error]. The token is the caller's own, to
-// be kept by [Accounts.Save] or [MarshalToken]. Ctx carries the HTTP client under
-// [oauth2.HTTPClient].
+// after an error: send the user to AuthCodeURL again. The error is an [*Error].
+// The token is the caller's own, to be kept by [Accounts.Save] or [MarshalToken].
+// Ctx carries the HTTP client under [oauth2.HTTPClient].
 func (c *Config) Exchange(ctx context.Context, code string, opts ...oauth2.AuthCodeOption) (*oauth2.Token, error) {
 	v := url.Values{"code": {code}, "redirect_uri": {c.RedirectURL}}
 	c.RefreshOn.ask(grantAuthorizationCode, v)

@@ -3,7 +3,10 @@ package login_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
 
 	"golang.org/x/oauth2"
 
@@ -12,12 +15,21 @@ import (
 	"github.com/go-pinterest/pinterest/pinteresttest"
 )
 
+// A web app logs its users in. Here a fake Pinterest stands in, whose users always
+// say yes, and a client with a cookie jar for the browser.
 func ExampleHandler() {
+	fake := pinteresttest.NewServer(&pinteresttest.Handler{AutoApprove: true})
+	defer fake.Close()
+	mux := http.NewServeMux()
+	app := httptest.NewServer(mux)
+	defer app.Close()
+
 	accounts := &pinterest.Accounts{
 		Config: &pinterest.Config{
-			ClientID:     "app id",
-			ClientSecret: "app secret key",
-			RedirectURL:  "https://example.com/pinterest/callback", // as it is registered for the app
+			ClientID:     pinteresttest.DefaultAppID,
+			ClientSecret: pinteresttest.DefaultAppSecret,
+			Endpoint:     fake.Endpoint(),                 // leave it out for Pinterest's own
+			RedirectURL:  app.URL + "/pinterest/callback", // as it is registered for the app
 			Scopes:       []string{pinterest.ScopeUserAccountsRead},
 		},
 		Store: pinterest.NewMemoryStore(),
@@ -32,11 +44,27 @@ func ExampleHandler() {
 				http.Error(w, "the login did not work, please try again", http.StatusBadGateway)
 				return
 			}
-			http.Redirect(w, r, "/", http.StatusSeeOther)
+			fmt.Fprintln(w, "you are connected")
 		},
 	}
-	http.HandleFunc("/login", handler.Start)
-	http.HandleFunc("/pinterest/callback", handler.Callback)
+	mux.HandleFunc("/login", handler.Start)
+	mux.HandleFunc("/pinterest/callback", handler.Callback)
+
+	jar, _ := cookiejar.New(nil)
+	browser := &http.Client{Jar: jar}
+	resp, err := browser.Get(app.URL + "/login")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer resp.Body.Close()
+	page, _ := io.ReadAll(resp.Body)
+	fmt.Print(string(page))
+	token, err := accounts.Load(context.Background(), "alice")
+	fmt.Println(token.Valid(), err)
+	// Output:
+	// you are connected
+	// true <nil>
 }
 
 func ExampleLoopback() {
