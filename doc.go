@@ -122,6 +122,11 @@
 //	request_id      of Pinterest's answer, to quote to its support
 //	retry_in        when it is tried again
 //
+// # In production
+//
+// Pools, time limits, readiness, alerts, sweeps, backups, and moving between
+// stores and encryption keys are in docs/production.md of the repository.
+//
 // # Testing
 //
 // Package pinteresttest is a fake Pinterest that a program can be tested

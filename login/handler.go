@@ -49,7 +49,8 @@ type Handler struct {
 	answers map[string]*answer
 }
 
-// Start sends the user to Pinterest.
+// Start sends the user to Pinterest, and has their browser keep a cookie for half an
+// hour. If Config lacks what a login needs, Done is called in its place.
 func (h *Handler) Start(w http.ResponseWriter, r *http.Request) {
 	if err := check(h.Config); err != nil {
 		h.Done(w, r, nil, err)
@@ -63,7 +64,8 @@ func (h *Handler) Start(w http.ResponseWriter, r *http.Request) {
 
 // Callback is where Pinterest sends the user back to: Config.RedirectURL. It
 // compares the state with the browser's cookie before it looks at anything else,
-// exchanges the code, and has Done answer.
+// exchanges the code, and has Done answer. The token request goes by the HTTP client
+// in the context of r under [oauth2.HTTPClient], or else by http.DefaultClient.
 //
 // A browser that comes again before it has the answer, as those that load pages
 // ahead do, gets the same one, if it comes to the same process. The answer takes the

@@ -30,7 +30,8 @@ import (
 // user is told in the browser what became of it.
 //
 // Ctx bounds how long the user is waited for, and carries the HTTP client under
-// [oauth2.HTTPClient]. A code that has come is exchanged though ctx be over. The
+// [oauth2.HTTPClient]. A code that has come is exchanged though ctx be over, which
+// takes half a minute at most for each request. The token is the caller's own. The
 // error is [ErrDenied], ctx's (and [ErrForeign], too, if somebody came back from
 // another login meanwhile), one of open, of listening, or of
 // [pinterest.Config.Exchange].
