@@ -66,7 +66,7 @@ var (
 
 	// unspoken are letters that no word is made of.
 	unspoken  = regexp.MustCompile(`(?i)[b-df-hj-np-tv-xz]{6}|^[b-df-hj-np-tv-xz]{5}[a-z]*$|[aeiou]{5}`)
-	wellKnown = regexp.MustCompile(`(?i)^(?:https|sqlstate|pgsql|oauth2?|mysql|postgresql|sqlite|mariadb|etag|github|errcode|laststreamid)$`)
+	wellKnown = regexp.MustCompile(`(?i)^(?:https|sqlstate|pgsql|oauth2?|mysql|postgresql|sqlite|sqlstore|mariadb|etag|github|errcode|laststreamid)$`)
 )
 
 // text returns s in plain words. Each rule is applied to s as it is: what one

@@ -55,6 +55,9 @@ No boards:read in ads:read billing:write biz_access:read pins:read_secret user_a
 only tokens issued for system users are currently supported
 integration_refresh is no authorization_code, v5 is not v4
 100, 100;w=1;name="safety_net_app_id_user_id", 1000;w=60;name="org_read_app_id_user_id"
+sqlstore: looking at table pinterest_tokens: no such table
+redisstore: cannot claim "alice": no answer from Redis yet
+filestore: update "alice": no space left on device
 application/json; charset=utf-8
 application/vnd.api+json
 text/html; charset=ISO-8859-1
