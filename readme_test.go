@@ -361,6 +361,7 @@ func exportedBy(t *testing.T, paths []string) types.Importer {
 	if len(paths) > 0 {
 		args := append([]string{"list", "-export", "-deps", "-json=ImportPath,Export", "--"}, paths...)
 		cmd := exec.CommandContext(t.Context(), "go", args...)
+		cmd.Dir = os.Getenv("PINTEREST_TEST_SNIPPETS_IN") // a module outside the workspace, when a release is rehearsed
 		var stderr bytes.Buffer
 		cmd.Stderr = &stderr
 		out, err := cmd.Output()
