@@ -288,7 +288,7 @@ func TestAThousandWaitersShareOneRenewal(t *testing.T) {
 		want   error
 	}{
 		"success": {func(*pinteresttest.Handler) {}, nil},
-		"failure": {(*pinteresttest.Handler).RevokeGrants, pinterest.ErrReauthorize},
+		"failure": {func(h *pinteresttest.Handler) { h.RevokeGrants() }, pinterest.ErrReauthorize},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -2,6 +2,7 @@ package pinteresttest
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 )
 
@@ -11,6 +12,9 @@ type answer struct {
 	header  http.Header
 	body    []byte
 	missing int // how many bytes of body are promised but do not come
+
+	code int    // Pinterest's, of a refusal
+	why  string // it is refused, in more words than Pinterest has
 }
 
 // contentLength is the length of body that is promised.
@@ -18,7 +22,15 @@ func (a *answer) contentLength() int { return len(a.body) + a.missing }
 
 // refuse answers with Pinterest's error shape.
 func refuse(status, code int, message string) *answer {
-	return jsonAnswer(status, map[string]any{"status": "failure", "code": code, "message": message})
+	a := jsonAnswer(status, map[string]any{"status": "failure", "code": code, "message": message})
+	a.code, a.why = code, message
+	return a
+}
+
+// because says more of why it is refused than the answer does.
+func (a *answer) because(format string, args ...any) *answer {
+	a.why = fmt.Sprintf(format, args...)
+	return a
 }
 
 func jsonAnswer(status int, v any) *answer {
@@ -51,6 +63,8 @@ const (
 	codeExpired        = 28
 	codeNotPermitted   = 29
 	codeBoardNotFound  = 40
+	codePinNotFound    = 50
+	codeBoardExists    = 58
 	codeInvalidGrant   = 283
 )
 
@@ -63,7 +77,9 @@ var messages = map[int]string{
 	codeExpired:        "The refresh token has expired.",
 	codeNotPermitted:   "You are not permitted to access that resource.",
 	codeBoardNotFound:  "Board not found.",
-	codeInvalidGrant:   "The refresh token or authorization code is invalid.",
+	codePinNotFound:    "Pin not found.",
+	codeBoardExists:    "You already have a board with this name.",
+	codeInvalidGrant:   "The authorization grant is invalid",
 }
 
 func usualCode(status int) int {

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -11,137 +12,143 @@ import (
 )
 
 var (
-	adsWrite  = mustScopes([]string{pinterest.ScopeAdsWrite})
-	readUser  = mustScopes([]string{pinterest.ScopeUserAccountsRead})
-	readBoard = mustScopes([]string{pinterest.ScopeBoardsRead})
-	readPins  = mustScopes([]string{pinterest.ScopeBoardsRead, pinterest.ScopePinsRead})
+	adsWrite   = mustScopes([]string{pinterest.ScopeAdsWrite})
+	readUser   = mustScopes([]string{pinterest.ScopeUserAccountsRead})
+	readBoard  = mustScopes([]string{pinterest.ScopeBoardsRead})
+	readPins   = mustScopes([]string{pinterest.ScopeBoardsRead, pinterest.ScopePinsRead})
+	writeBoard = mustScopes([]string{pinterest.ScopeBoardsRead, pinterest.ScopeBoardsWrite})
+	writePins  = mustScopes([]string{pinterest.ScopeBoardsRead, pinterest.ScopeBoardsWrite, pinterest.ScopePinsRead, pinterest.ScopePinsWrite})
+
+	readSecretBoards  = mustScopes([]string{pinterest.ScopeBoardsReadSecret})
+	writeSecretBoards = mustScopes([]string{pinterest.ScopeBoardsWriteSecret})
+	readSecretPins    = mustScopes([]string{pinterest.ScopePinsReadSecret})
+	writeSecretPins   = mustScopes([]string{pinterest.ScopePinsWriteSecret})
 )
 
-// Every account has the same boards: enough for two pages of Pinterest's usual size, and so has the first
-// board of Pins. The other boards hold one each.
-const (
-	boardCount     = 30
-	firstBoardPins = 30
-	pinCount       = firstBoardPins + boardCount - 1
-)
+// An endpoint is what one does with a token.
+type endpoint struct {
+	method, path string // {id} stands for the id that do is given
+	scopes       scopeSet
+	do           func(h *Handler, r *request, id string) *answer
+}
 
+var endpoints = []endpoint{
+	{http.MethodGet, "/v5/user_account", readUser, (*Handler).userAccount},
+	{http.MethodGet, "/v5/boards", readBoard, (*Handler).listBoards},
+	{http.MethodPost, "/v5/boards", writeBoard, (*Handler).createBoard},
+	{http.MethodGet, "/v5/boards/{id}", readBoard, (*Handler).getBoard},
+	{http.MethodDelete, "/v5/boards/{id}", writeBoard, (*Handler).deleteBoard},
+	{http.MethodGet, "/v5/boards/{id}/pins", readPins, (*Handler).listBoardPins},
+	{http.MethodGet, "/v5/boards/{id}/sections", readBoard, (*Handler).listSections},
+	{http.MethodGet, "/v5/pins", readPins, (*Handler).listPins},
+	{http.MethodPost, "/v5/pins", writePins, (*Handler).createPin},
+	{http.MethodGet, "/v5/pins/{id}", readPins, (*Handler).getPin},
+	{http.MethodDelete, "/v5/pins/{id}", writePins, (*Handler).deletePin},
+	{http.MethodPost, "/v5/pins/{id}/save", writePins, (*Handler).savePin},
+	{http.MethodPost, conversionPath, adsWrite, (*Handler).conversion},
+}
+
+// notServed says what the fake does serve.
+func notServed(r *request) *answer {
+	served := []string{"GET " + authorizePath, "POST " + tokenPath, "POST " + revokePath}
+	for _, e := range endpoints {
+		served = append(served, e.method+" "+e.path)
+	}
+	return refuse(http.StatusNotFound, 404, fmt.Sprintf("This is a fake Pinterest, and it does not serve %s %s. It serves %s.", r.Method, r.URL.Path, strings.Join(served, ", ")))
+}
+
+// api serves the endpoints. Only who has a good token learns which there are.
 func (h *Handler) api(r *request) *answer {
-	path := r.URL.Path
-	do := func(all scopeSet, f func(account string) *answer) *answer {
-		return h.method(r, func(r *request) *answer {
-			c, refused := h.checkBearer(r, all)
-			if refused != nil {
-				return refused
-			}
-			return f(accountID(c))
-		}, http.MethodGet, http.MethodHead)
+	if refused := h.checkBearer(r); refused != nil {
+		return refused
 	}
-	switch {
-	case path == "/v5/user_account":
-		return do(readUser, userAccount)
-	case path == "/v5/boards":
-		return do(readBoard, func(account string) *answer {
-			return page(r, boardCount, func(i int) any { return newBoard(account, i) })
-		})
-	case path == "/v5/pins":
-		return do(readPins, func(account string) *answer {
-			return page(r, pinCount, func(i int) any { return newPin(account, i) })
-		})
-	}
-	if id, ok := strings.CutPrefix(path, "/v5/boards/"); ok {
-		if id, ok := strings.CutSuffix(id, "/pins"); ok {
-			return do(readPins, func(account string) *answer { return boardPins(r, account, id) })
+	var allowed []string
+	for _, e := range endpoints {
+		before, after, _ := strings.Cut(e.path, "{id}")
+		id, begins := strings.CutPrefix(r.URL.Path, before)
+		id, ends := strings.CutSuffix(id, after)
+		if r.URL.Path != e.path && (before == e.path || !begins || !ends || id == "" || strings.Contains(id, "/")) {
+			continue
 		}
+		if e.method != r.Method && (e.method != http.MethodGet || r.Method != http.MethodHead) {
+			if allowed = append(allowed, e.method); e.method == http.MethodGet {
+				allowed = append(allowed, http.MethodHead)
+			}
+			continue
+		}
+		if refused := checkScopes(r, e.scopes); refused != nil {
+			return refused
+		}
+		return e.do(h, r, id)
 	}
-	return refuse(http.StatusNotFound, 404, "Not found.")
+	if allowed != nil {
+		return wrongMethod(allowed)
+	}
+	return notServed(r)
 }
 
-// checkBearer refuses a request without a token that is alive and has all the scopes.
-func (h *Handler) checkBearer(r *request, all scopeSet) (claim, *answer) {
+// checkBearer refuses a request without a token that is alive.
+func (h *Handler) checkBearer(r *request) *answer {
+	refused := usual(http.StatusUnauthorized, codeAuthentication)
 	kind, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(kind, "Bearer") {
+		return refused.because("there is no Authorization header of the kind Bearer")
+	}
 	c, ok := h.open(token)
-	if !ok || !strings.EqualFold(kind, "Bearer") || c.kind == refreshToken || !h.alive(c) {
-		return c, usual(http.StatusUnauthorized, codeAuthentication)
+	if !ok || c.kind == refreshToken {
+		return refused.because("%s", stranger(c, ok))
 	}
-	if !c.scopes.has(all) {
-		return c, refuse(http.StatusUnauthorized, codeAuthorization,
-			"Your token does not have sufficient permissions to perform this operation. Please ensure your token is authorized with the correct set of scopes.")
+	r.token, r.user = c, h.userOf(c)
+	if why := h.dead(c); why != "" {
+		return refused.because("%s", why)
 	}
-	return c, nil
+	return nil
 }
 
-// accountID is the account that a token acts for; the app's own tokens act for account zero, its owner.
-func accountID(c claim) string { return strconv.FormatUint(549755813888000000+c.grant, 10) }
+// stranger says why a token is of no use, however long it lives.
+func stranger(c claim, ok bool) string {
+	switch {
+	case !ok:
+		return "the token is not one that this server issued, since it began or was reset"
+	case c.kind == refreshToken:
+		return "the token is a refresh token, and no access token"
+	}
+	return "the token is an access token, and no refresh token"
+}
 
-func username(account string) string { return "pinner" + strings.TrimLeft(account[12:], "0") }
+func checkScopes(r *request, all scopeSet) *answer {
+	if r.token.scopes.has(all) {
+		return nil
+	}
+	return refuse(http.StatusUnauthorized, codeAuthorization,
+		"Your token does not have sufficient permissions to perform this operation. Please ensure your token is authorized with the correct set of scopes.").
+		because("the token lacks %v", all&^r.token.scopes)
+}
 
-func userAccount(account string) *answer {
+func (h *Handler) userAccount(r *request, _ string) *answer {
+	boards, pins := boardCount, pinCount
+	if c := h.contents[r.user]; c != nil {
+		boards, pins = len(c.boards), len(c.pins)
+	}
 	return jsonAnswer(http.StatusOK, map[string]any{
 		"about":           "Nobody in particular",
 		"account_type":    "BUSINESS",
-		"board_count":     boardCount,
+		"board_count":     boards,
 		"business_name":   nil,
 		"follower_count":  10,
 		"following_count": 347,
-		"id":              account,
+		"id":              accountID(r.user),
 		"monthly_views":   163,
-		"pin_count":       pinCount,
-		"profile_image":   "https://i.pinimg.example/" + account + ".jpg",
-		"username":        username(account),
+		"pin_count":       pins,
+		"profile_image":   "https://i.pinimg.example/" + accountID(r.user) + ".jpg",
+		"username":        r.user,
 		"website_url":     "https://example.com",
 	})
 }
 
-const createdAt = "2024-05-17T09:30:00" // Pinterest's times have no zone
-
-func boardID(account string, i int) string { return fmt.Sprintf("%s%03d", account, i) }
-
-func newBoard(account string, i int) any {
-	pins := 1
-	if i == 0 {
-		pins = firstBoardPins
-	}
-	return map[string]any{
-		"id":                 boardID(account, i),
-		"name":               fmt.Sprintf("Board %d", i+1),
-		"description":        fmt.Sprintf("What was pinned to board %d", i+1),
-		"owner":              map[string]string{"username": username(account)},
-		"privacy":            "PUBLIC",
-		"pin_count":          pins,
-		"follower_count":     10,
-		"collaborator_count": 0,
-		"created_at":         createdAt,
-	}
-}
-
-func newPin(account string, i int) any {
-	return map[string]any{
-		"id":          fmt.Sprintf("%s9%03d", account, i),
-		"title":       fmt.Sprintf("Pin %d", i+1),
-		"description": fmt.Sprintf("The Pin with number %d", i+1),
-		"link":        fmt.Sprintf("https://example.com/%d", i+1),
-		"board_id":    boardID(account, max(0, i-firstBoardPins+1)),
-		"board_owner": map[string]string{"username": username(account)},
-		"is_owner":    true,
-		"created_at":  createdAt,
-	}
-}
-
-func boardPins(r *request, account, id string) *answer {
-	for i := range boardCount {
-		switch {
-		case boardID(account, i) != id:
-		case i == 0:
-			return page(r, firstBoardPins, func(n int) any { return newPin(account, n) })
-		default:
-			return page(r, 1, func(int) any { return newPin(account, firstBoardPins+i-1) })
-		}
-	}
-	return usual(http.StatusNotFound, codeBoardNotFound)
-}
-
-// page answers with as many of the n items as the request asks for, and a bookmark for the others.
-func page(r *request, n int, item func(i int) any) *answer {
+// page answers with as many items as the request asks for, and a bookmark for the others. Items are in the order of
+// their serials, so that one may delete what a page has and go on.
+func page[T item](r *request, items []T) *answer {
 	q := r.URL.Query()
 	size := 25
 	if s := q.Get("page_size"); s != "" {
@@ -150,23 +157,25 @@ func page(r *request, n int, item func(i int) any) *answer {
 			return invalid("page_size must be a number from 1 to 250.")
 		}
 	}
-	from := 0
 	if s := q.Get("bookmark"); s != "" {
 		data, _ := base64.RawURLEncoding.DecodeString(s)
 		rest, ok := strings.CutPrefix(string(data), r.URL.Path+" ")
-		var err error
-		if from, err = strconv.Atoi(rest); !ok || err != nil || from < 1 || from >= n {
+		last, err := strconv.Atoi(rest)
+		if !ok || err != nil {
 			return invalid("bookmark is not one that this list gave.")
 		}
+		items = slices.DeleteFunc(items, func(i T) bool { return i.nth() <= last })
 	}
-	to := min(from+size, n)
-	var items []any
-	for i := from; i < to; i++ {
-		items = append(items, item(i))
+	if items == nil {
+		items = []T{} // null is no list
 	}
 	var bookmark any // null on the last page
-	if to < n {
-		bookmark = base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%s %d", r.URL.Path, to))
+	if len(items) > size {
+		items = items[:size]
+		bookmark = base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%s %d", r.URL.Path, items[size-1].nth()))
 	}
 	return jsonAnswer(http.StatusOK, map[string]any{"items": items, "bookmark": bookmark})
 }
+
+// An item is one of a list.
+type item interface{ nth() int }

@@ -119,11 +119,39 @@ func TestAnswersOfTheAPICarryPinterestsHeaders(t *testing.T) {
 	assert.Regexp(t, `^\d{16}$`, r.header.Get("x-pinterest-rid"))
 }
 
-func TestAnUnknownPathIs404AndAWrongMethod405(t *testing.T) {
+func TestAnUnknownPathIs404AndSaysThatItIsTheFakeThatDoesNotServeIt(t *testing.T) {
 	h := new(pinteresttest.Handler)
-	assertRefused(t, get(t, h, "/v5/nothing", h.Login().AccessToken), 404, 404)
+	for _, path := range []string{"/v5/nothing", "/v5/boards/1/2", "/v5/boards/", "/v5/pins/1/analytics"} {
+		r := get(t, h, path, h.Login().AccessToken)
+		assertRefused(t, r, 404, 404)
+		assert.Contains(t, r.text("message"), "This is a fake Pinterest, and it does not serve GET "+path+". It serves GET /oauth/, POST /v5/oauth/token, ")
+		assert.Contains(t, r.text("message"), "DELETE /v5/boards/{id}")
+	}
 	assertRefused(t, get(t, h, "/", ""), 404, 404)
-	r := do(t, h.Client(), formRequest(t, "https://api.pinterest.com/v5/user_account", nil))
-	assertRefused(t, r, 405, 405)
-	assert.Equal(t, "GET, HEAD", r.header.Get("Allow"))
+}
+
+func TestBelowV5AMissingTokenIsSeenBeforeAWrongPathOrMethod(t *testing.T) {
+	h := new(pinteresttest.Handler)
+	token := h.Login("ads:read").AccessToken
+	for _, tc := range []struct {
+		method, path string
+		status       int
+		allow        string
+	}{
+		{"GET", "/v5/nothing", 404, ""},
+		{"POST", "/v5/user_account", 405, "GET, HEAD"},
+		{"PUT", "/v5/boards", 405, "GET, HEAD, POST"},
+		{"PATCH", "/v5/pins/1", 405, "GET, HEAD, DELETE"},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), tc.method, "https://api.pinterest.com"+tc.path, nil)
+		require.NoError(t, err)
+		assertRefused(t, do(t, h.Client(), r), 401, 2)
+		r.Header.Set("Authorization", "Bearer "+token)
+		a := do(t, h.Client(), r)
+		assertRefused(t, a, tc.status, tc.status)
+		assert.Equal(t, tc.allow, a.header.Get("Allow"))
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, tokenURL, nil)
+	require.NoError(t, err)
+	assertRefused(t, do(t, h.Client(), r), 401, 2)
 }

@@ -35,11 +35,19 @@ func (h *Handler) authorize(r *request) *answer {
 	if problem != "" {
 		return errorPage(problem)
 	}
+	users := h.users()
+	asked.user = h.approver()
+	if r.Method == http.MethodPost && r.form.Has("user") {
+		asked.user = r.form.Get("user")
+	}
+	r.user = asked.user
 	proof := base64.RawURLEncoding.EncodeToString(h.mac([]byte("authorize "+r.URL.RawQuery), accessSealSize))
 
 	switch {
 	case r.Method == http.MethodPost && subtle.ConstantTimeCompare([]byte(r.form.Get("proof")), []byte(proof)) != 1:
 		return errorPage("This form was not made for you. Please start over.")
+	case r.Method == http.MethodPost && !slices.Contains(users, asked.user):
+		return errorPage("There is no user of that name.")
 	case r.Method == http.MethodPost && r.form.Get("decision") == "deny":
 		return asked.callback("error", "access_denied")
 	case r.Method == http.MethodPost && r.form.Get("decision") == "approve", r.Method != http.MethodPost && h.AutoApprove:
@@ -50,6 +58,7 @@ func (h *Handler) authorize(r *request) *answer {
 	return htmlPage(http.StatusOK, map[string]any{
 		"AppID":  h.appID(),
 		"Scopes": asked.scopes.words(),
+		"Users":  users,
 		"Back":   asked.back.Scheme + "://" + asked.back.Host,
 		"Proof":  proof,
 	})
@@ -111,7 +120,9 @@ func (a approval) callback(name, value string) *answer {
 
 // errorPage is all that a request which cannot be trusted gets: it is never redirected.
 func errorPage(problem string) *answer {
-	return htmlPage(http.StatusBadRequest, map[string]any{"Problem": problem})
+	a := htmlPage(http.StatusBadRequest, map[string]any{"Problem": problem})
+	a.why = problem
+	return a
 }
 
 func htmlPage(status int, data any) *answer {

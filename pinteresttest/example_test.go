@@ -102,6 +102,6 @@ func ExampleHandler_Fail() {
 	// Output:
 	// 429 7 {"code":8,"message":"You have exceeded your rate limit. Try again later.","status":"failure"}
 	// no answer
-	// 401  {"code":283,"message":"The refresh token or authorization code is invalid.","status":"failure"}
+	// 401  {"code":283,"message":"The authorization grant is invalid","status":"failure"}
 	// 1 replay
 }

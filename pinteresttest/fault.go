@@ -73,6 +73,7 @@ func (f Fault) replaces() bool {
 func (f Fault) spoil(a *answer) *answer {
 	if f.replaces() {
 		a = f.answer()
+		a.why = "a fault"
 	}
 	for k, v := range f.Header {
 		a.header[http.CanonicalHeaderKey(k)] = v
@@ -84,6 +85,7 @@ func (f Fault) spoil(a *answer) *answer {
 		a.header.Set("X-Ratelimit-Reset", f.RateLimitReset)
 	}
 	if f.Cut {
+		a.why = "a fault: the answer ends too early"
 		whole := max(1, len(a.body))
 		a.body = a.body[:len(a.body)/2]
 		a.missing = whole - len(a.body)

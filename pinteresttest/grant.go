@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"maps"
+	"slices"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -12,15 +13,20 @@ import (
 
 // A grant is one account's approval and the family of tokens that came of it.
 type grant struct {
+	user        string // who approved
+	scopes      scopeSet
 	continuous  bool   // asked for when the code was exchanged
 	revoked     bool   // by the replay of a dead refresh token
 	accessFrom  uint64 // access tokens with a lower serial are dead
 	refreshFrom uint64 // and refresh tokens
+	access      claim  // the newest access token
+	refresh     claim  // the newest refresh token
 	expires     int64  // when its last token does
 }
 
 // A code is an approval that waits to be exchanged.
 type code struct {
+	user        string // who approved
 	redirectURL string
 	scopes      scopeSet
 	continuous  bool
@@ -35,11 +41,15 @@ const (
 
 // Login returns the token of a user who has just logged in and approved the scopes, as
 // [golang.org/x/oauth2.Config.Exchange] would return it, its Extra fields included, without any request.
-// Each call is another account. No scopes means every scope; one that Pinterest does not know panics.
-func (h *Handler) Login(scopes ...string) *oauth2.Token {
+// Each call is another user. No scopes means every scope; one that Pinterest does not know panics.
+func (h *Handler) Login(scopes ...string) *oauth2.Token { return h.LoginAs("", scopes...) }
+
+// LoginAs is [Handler.Login] of the user with that name: the same account each time. An empty name means another
+// user than any before.
+func (h *Handler) LoginAs(user string, scopes ...string) *oauth2.Token {
 	set := mustScopes(scopes)
 	h.mu.Lock()
-	answer := h.login(set, false)
+	answer := h.login(h.userOrAnother(user), set, false)
 	h.mu.Unlock()
 
 	data, err := json.Marshal(answer)
@@ -61,28 +71,41 @@ func (h *Handler) Login(scopes ...string) *oauth2.Token {
 }
 
 // Code returns a code for an approval of the scopes, as the callback at redirectURL would receive it, without a
-// browser. Each is another account's. No scopes means every scope; one that Pinterest does not know panics.
+// browser. Each is another user's. No scopes means every scope; one that Pinterest does not know panics.
 func (h *Handler) Code(redirectURL string, scopes ...string) string {
+	return h.CodeAs("", redirectURL, scopes...)
+}
+
+// CodeAs is [Handler.Code] of the user with that name. An empty name means another user than any before.
+func (h *Handler) CodeAs(user, redirectURL string, scopes ...string) string {
 	set := mustScopes(scopes)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.newCode(code{redirectURL: redirectURL, scopes: set})
+	return h.newCode(code{user: h.userOrAnother(user), redirectURL: redirectURL, scopes: set})
 }
 
 // ExpireAccess makes every access token issued so far expired: the API answers them 401 from now on. Refresh
-// tokens go on working.
-func (h *Handler) ExpireAccess() {
+// tokens go on working. If users are named, it is their tokens alone.
+func (h *Handler) ExpireAccess(users ...string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.accessFrom = h.serial + 1
+	if len(users) == 0 {
+		h.accessFrom = h.serial + 1
+	}
+	for _, g := range h.grants {
+		if slices.Contains(users, g.user) {
+			g.accessFrom = h.serial + 1
+		}
+	}
 }
 
 // RevokeGrants makes every user so far disconnect the app: their access tokens are answered 401, their refresh
-// tokens 401 with code 283. What the app got by client_credentials goes on working.
-func (h *Handler) RevokeGrants() {
+// tokens 401 with code 283. What the app got by client_credentials goes on working. If users are named, it is they
+// alone who disconnect.
+func (h *Handler) RevokeGrants(users ...string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	clear(h.grants)
+	maps.DeleteFunc(h.grants, func(_ uint64, g *grant) bool { return len(users) == 0 || slices.Contains(users, g.user) })
 }
 
 // now is the time by Pinterest's clock.
@@ -102,17 +125,16 @@ func (h *Handler) newCode(c code) string {
 }
 
 // login begins a grant and issues its first tokens.
-func (h *Handler) login(set scopeSet, continuous bool) tokenAnswer {
+func (h *Handler) login(user string, set scopeSet, continuous bool) tokenAnswer {
 	h.sweep()
 	if h.grants == nil {
 		h.grants = make(map[uint64]*grant)
 	}
-	h.accounts++
-	g := &grant{continuous: continuous}
-	h.grants[h.accounts] = g
-	answer := h.issueAccess(accessToken, h.accounts, set)
+	h.logins++
+	h.grants[h.logins] = &grant{user: user, scopes: set, continuous: continuous}
+	answer := h.issueAccess(accessToken, h.logins, set)
 	answer.ResponseType = "authorization_code"
-	h.issueRefresh(&answer, h.accounts, set, continuous || !h.LegacyApp)
+	h.issueRefresh(&answer, h.logins, set, continuous || !h.LegacyApp)
 	answer.RefreshTokenExpiresAt = 0
 	return answer
 }
@@ -125,6 +147,7 @@ func (h *Handler) issueAccess(kind byte, id uint64, set scopeSet) tokenAnswer {
 	c := claim{kind: kind, grant: id, serial: h.serial, expires: h.now().Add(life).UnixNano(), scopes: set}
 	if g := h.grants[id]; g != nil {
 		g.outlive(c)
+		g.access = c
 		if h.OldAccessDies {
 			g.accessFrom = c.serial
 		}
@@ -142,6 +165,7 @@ func (h *Handler) issueRefresh(answer *tokenAnswer, id uint64, set scopeSet, con
 	c := claim{kind: refreshToken, grant: id, serial: h.serial, expires: h.now().Add(life).UnixNano(), scopes: set}
 	g := h.grants[id]
 	g.outlive(c)
+	g.refresh = c
 	if h.StrictRotation {
 		g.refreshFrom = c.serial
 	}
@@ -154,18 +178,29 @@ func (h *Handler) issueRefresh(answer *tokenAnswer, id uint64, set scopeSet, con
 func (g *grant) outlive(c claim) { g.expires = max(g.expires, c.expires) }
 
 // alive tells an access token that the API accepts, and a refresh token that is no replay.
-func (h *Handler) alive(c claim) bool {
-	if _, revoked := h.revoked[c.serial]; revoked || h.expired(c.expires) {
-		return false
-	}
-	if c.kind != refreshToken && c.serial < h.accessFrom {
-		return false
-	}
-	if c.kind == clientToken {
-		return true
-	}
+func (h *Handler) alive(c claim) bool { return h.dead(c) == "" }
+
+// dead says why a token is not alive; empty: it is.
+func (h *Handler) dead(c claim) string {
 	g := h.grants[c.grant]
-	return g != nil && !g.revoked && (c.kind == refreshToken || c.serial >= g.accessFrom)
+	_, revoked := h.revoked[c.serial]
+	switch access := c.kind != refreshToken; {
+	case h.expired(c.expires):
+		return "the token has expired"
+	case revoked:
+		return "the app revoked the token"
+	case access && c.serial < h.accessFrom:
+		return "the token was made to expire"
+	case c.kind == clientToken:
+		return ""
+	case g == nil:
+		return "the user has disconnected the app"
+	case g.revoked:
+		return "a refresh token of this login was used again after it was replaced, which revoked all that came of the login"
+	case access && c.serial < g.accessFrom:
+		return "the token was replaced by a refresh, or made to expire"
+	}
+	return ""
 }
 
 // sweep forgets what has expired, whenever twice as much is kept as the last sweep left: its cost is spread

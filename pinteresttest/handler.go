@@ -37,7 +37,14 @@ type Handler struct {
 	RefreshLife time.Duration // how long a continuous refresh token lives; zero: 60 days
 	CodeLife    time.Duration // how long a code waits to be exchanged; zero: 10 minutes
 
-	// AutoApprove makes the authorize page redirect at once, as if the user had approved.
+	// Users are those whom the authorize page lets one choose among; nil: pinner1, pinner2 and pinner3. All that
+	// there is of a user is the name: the same name is the same account, whenever and however often it logs in.
+	Users []string
+
+	// User is the one who is chosen at first, and who approves if AutoApprove is set; empty: the first of Users.
+	User string
+
+	// AutoApprove makes the authorize page redirect at once, as if User had approved.
 	AutoApprove bool
 
 	// StrictRotation makes a refresh kill the refresh tokens before the one it issues. Whoever presents a dead
@@ -68,10 +75,14 @@ type Handler struct {
 	// refresh_token_expires_at; changed while it serves, it also moves the moment at which tokens expire.
 	Skew time.Duration
 
+	// Log is called with each request once its answer is known, by several goroutines at once; nil: nobody is told.
+	Log func(Request)
+
 	mu         sync.Mutex // guards all the fields, those above included; never held while waiting or writing
 	key        []byte     // seals tokens
 	serial     uint64     // of the token issued last
-	accounts   uint64     // that ever logged in
+	logins     uint64     // that ever were
+	others     uint64     // users that nobody named
 	accessFrom uint64     // access tokens with a lower serial have expired
 	grants     map[uint64]*grant
 	codes      map[string]code
@@ -79,6 +90,9 @@ type Handler struct {
 	sweepAt    int
 	faults     []pathFault
 	counts     Counts
+	contents   map[string]*content // of users who changed theirs
+	requests   []Request           // the last ones
+	served     int                 // how many there were
 }
 
 // Change runs f, which may change the exported fields of h, while no request is being worked on. It must not call
@@ -110,9 +124,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // A request is an http.Request whose body was read.
 type request struct {
 	*http.Request
+	body   []byte
 	form   url.Values // the body's
 	isForm bool
 	large  bool // the body has more than a megabyte
+
+	token claim  // of a request that has a good one
+	user  string // whom it is about, once that is known
 }
 
 // errLost is the answer that never comes.
@@ -124,13 +142,22 @@ func (h *Handler) answer(r *http.Request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-
 	h.mu.Lock()
 	h.count(req)
 	fault := h.nextFault(r.URL.Path)
 	latency := h.Latency
 	h.mu.Unlock()
 
+	a, err := h.work(req, latency, fault)
+	if err == nil {
+		a.header.Set("X-Pinterest-Rid", strconv.FormatUint(1e15+rand.Uint64N(9e15), 10))
+	}
+	h.record(req, a, err)
+	return a, err
+}
+
+// work answers after so much latency, or as the fault says.
+func (h *Handler) work(r *request, latency time.Duration, fault Fault) (*answer, error) {
 	if !fault.After {
 		latency += fault.Latency
 	}
@@ -139,7 +166,7 @@ func (h *Handler) answer(r *http.Request) (*answer, error) {
 	}
 	var a *answer
 	if fault.After || !fault.replaces() {
-		a = h.route(req)
+		a = h.route(r)
 	}
 	if fault.After {
 		if err := wait(r.Context(), fault.Latency); err != nil {
@@ -149,15 +176,7 @@ func (h *Handler) answer(r *http.Request) (*answer, error) {
 	if fault.Lose {
 		return nil, errLost
 	}
-	a = fault.spoil(a)
-	a.header.Set("X-Pinterest-Rid", strconv.FormatUint(1e15+rand.Uint64N(9e15), 10))
-
-	if a.status == http.StatusUnauthorized && isAPI(r.URL.Path) {
-		h.mu.Lock()
-		h.counts.Unauthorized++
-		h.mu.Unlock()
-	}
-	return a, nil
+	return fault.spoil(a), nil
 }
 
 func read(r *http.Request) (*request, error) {
@@ -171,7 +190,7 @@ func read(r *http.Request) (*request, error) {
 	if err != nil {
 		return nil, err
 	}
-	req.large = len(body) > most
+	req.body, req.large = body, len(body) > most
 	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err == nil && t == "application/x-www-form-urlencoded" {
 		req.form, err = url.ParseQuery(string(body))
 		req.isForm = err == nil
@@ -214,29 +233,42 @@ func (h *Handler) route(r *request) *answer {
 	case authorizePath:
 		return h.method(r, h.authorize, http.MethodGet, http.MethodHead, http.MethodPost)
 	}
+	if !strings.HasPrefix(r.URL.Path, "/v5/") {
+		return notServed(r)
+	}
 	var a *answer
 	switch r.URL.Path {
 	case tokenPath:
-		a = h.method(r, h.token, http.MethodPost)
+		a = h.appMethod(r, h.token)
 	case revokePath:
-		a = h.method(r, h.revoke, http.MethodPost)
-	case conversionPath:
-		a = h.method(r, h.conversion, http.MethodPost)
+		a = h.appMethod(r, h.revoke)
 	default:
 		a = h.api(r)
 	}
-	if strings.HasPrefix(r.URL.Path, "/v5/") {
-		a.header.Set("X-Ratelimit-Limit", `100, 100;w=1;name="safety_net_app_id_user_id", 1000;w=60;name="org_read_app_id_user_id"`)
-		a.header.Set("X-Ratelimit-Remaining", "99")
-		a.header.Set("X-Ratelimit-Reset", "1")
-	}
+	a.header.Set("X-Ratelimit-Limit", `100, 100;w=1;name="safety_net_app_id_user_id", 1000;w=60;name="org_read_app_id_user_id"`)
+	a.header.Set("X-Ratelimit-Remaining", "99")
+	a.header.Set("X-Ratelimit-Reset", "1")
 	return a
+}
+
+// appMethod is method for POST alone, but whoever is not the app is not told so much.
+func (h *Handler) appMethod(r *request, do func(*request) *answer) *answer {
+	if r.Method != http.MethodPost {
+		if refused := h.checkApp(r); refused != nil {
+			return refused
+		}
+	}
+	return h.method(r, do, http.MethodPost)
 }
 
 func (h *Handler) method(r *request, do func(*request) *answer, allowed ...string) *answer {
 	if slices.Contains(allowed, r.Method) {
 		return do(r)
 	}
+	return wrongMethod(allowed)
+}
+
+func wrongMethod(allowed []string) *answer {
 	a := refuse(http.StatusMethodNotAllowed, 405, "Method not allowed.")
 	a.header.Set("Allow", strings.Join(allowed, ", "))
 	return a

@@ -28,9 +28,9 @@ func (h *Handler) token(r *request) *answer {
 	}
 	switch grantType := r.form.Get("grant_type"); grantType {
 	case "authorization_code":
-		return h.exchange(r.form)
+		return h.exchange(r)
 	case "refresh_token":
-		return h.refresh(r.form)
+		return h.refresh(r)
 	case "client_credentials":
 		return h.clientCredentials(r.form)
 	case "":
@@ -40,8 +40,11 @@ func (h *Handler) token(r *request) *answer {
 	}
 }
 
-// checkClient refuses a request that is no form, or does not come from the app.
+// checkClient refuses a request that does not come from the app, or is no form.
 func (h *Handler) checkClient(r *request) *answer {
+	if refused := h.checkApp(r); refused != nil {
+		return refused
+	}
 	if !r.isForm {
 		return invalid("The body must be application/x-www-form-urlencoded.")
 	}
@@ -50,9 +53,27 @@ func (h *Handler) checkClient(r *request) *answer {
 			return invalid(fmt.Sprintf("%q must not be given twice.", name))
 		}
 	}
-	id, secret, _ := r.BasicAuth()
-	if !same(id, h.appID()) || !same(secret, cmp.Or(h.AppSecret, DefaultAppSecret)) || r.form.Has("client_secret") {
-		return usual(http.StatusUnauthorized, codeAuthentication)
+	return nil
+}
+
+// checkApp refuses a request without the app's id and secret as HTTP Basic. They may be in the body as well.
+func (h *Handler) checkApp(r *request) *answer {
+	id, secret, basic := r.BasicAuth()
+	wantID, wantSecret := h.appID(), cmp.Or(h.AppSecret, DefaultAppSecret)
+	differs := func(name, want string) bool { return r.form.Has(name) && !same(r.form.Get(name), want) }
+	refused := usual(http.StatusUnauthorized, codeAuthentication)
+	switch {
+	case !basic && (r.form.Has("client_id") || r.form.Has("client_secret")):
+		return refuse(http.StatusBadRequest, codeInvalidRequest, "Invalid request body").
+			because("the app's id and secret are in the body alone, and belong into an Authorization header of the kind Basic")
+	case !basic:
+		return refused.because("there is no Authorization header of the kind Basic")
+	case !same(id, wantID):
+		return refused.because("the app id is not the one that is registered")
+	case !same(secret, wantSecret):
+		return refused.because("the app secret is wrong")
+	case differs("client_id", wantID) || differs("client_secret", wantSecret):
+		return refused.because("client_id and client_secret in the body are not those of the Authorization header")
 	}
 	return nil
 }
@@ -68,7 +89,8 @@ func same(got, want string) bool {
 	return err == nil && subtle.ConstantTimeCompare([]byte(plain), []byte(want)) == 1
 }
 
-func (h *Handler) exchange(form url.Values) *answer {
+func (h *Handler) exchange(r *request) *answer {
+	form := r.form
 	for _, name := range []string{"code", "redirect_uri"} {
 		if form.Get(name) == "" {
 			return missing(name)
@@ -77,21 +99,31 @@ func (h *Handler) exchange(form url.Values) *answer {
 	text := form.Get("code")
 	c, ok := h.codes[text]
 	delete(h.codes, text) // whatever comes of it, a code is good for one try
-	if !ok || h.expired(c.expires) || form.Get("redirect_uri") != c.redirectURL {
-		return usual(http.StatusUnauthorized, codeInvalidGrant)
+	refused := usual(http.StatusUnauthorized, codeInvalidGrant)
+	switch {
+	case !ok:
+		return refused.because("the code is unknown, or was used before")
+	case h.expired(c.expires):
+		return refused.because("the code has expired")
+	case form.Get("redirect_uri") != c.redirectURL:
+		return refused.because("redirect_uri is not the one that the code was asked with")
 	}
-	return jsonAnswer(http.StatusOK, h.login(c.scopes, c.continuous || asksContinuous(form)))
+	r.user = c.user
+	return jsonAnswer(http.StatusOK, h.login(c.user, c.scopes, c.continuous || asksContinuous(form)))
 }
 
-func (h *Handler) refresh(form url.Values) *answer {
+func (h *Handler) refresh(r *request) *answer {
+	form := r.form
 	token := form.Get("refresh_token")
 	if token == "" {
 		return missing("refresh_token")
 	}
 	c, ok := h.open(token)
+	refused := usual(http.StatusUnauthorized, codeInvalidGrant)
 	if !ok || c.kind != refreshToken {
-		return usual(http.StatusUnauthorized, codeInvalidGrant)
+		return refused.because("%s", stranger(c, ok))
 	}
+	r.user = h.userOf(c)
 	if h.expired(c.expires) {
 		return usual(http.StatusUnauthorized, codeExpired)
 	}
@@ -102,10 +134,14 @@ func (h *Handler) refresh(form url.Values) *answer {
 			g.revoked = true
 			h.counts.FamiliesRevoked++
 		}
-		return usual(http.StatusUnauthorized, codeInvalidGrant)
+		why := "the refresh token was replaced by a refresh"
+		if g.revoked {
+			why += "; using it again revoked all that came of its login"
+		}
+		return refused.because("%s", why)
 	}
-	if !h.alive(c) {
-		return usual(http.StatusUnauthorized, codeInvalidGrant)
+	if why := h.dead(c); why != "" {
+		return refused.because("%s", why)
 	}
 	set := c.scopes
 	if form.Get("scope") != "" {
@@ -169,9 +205,10 @@ func (h *Handler) revoke(r *request) *answer {
 	}
 	c, ok := h.open(token)
 	if !h.SystemUser || c.kind == clientToken {
-		return usual(http.StatusForbidden, codeNotPermitted)
+		return usual(http.StatusForbidden, codeNotPermitted).because("only the tokens of system users can be revoked")
 	}
 	if ok {
+		r.user = h.userOf(c)
 		h.sweep()
 		if h.revoked == nil {
 			h.revoked = make(map[uint64]int64)
@@ -181,13 +218,9 @@ func (h *Handler) revoke(r *request) *answer {
 	return &answer{status: http.StatusOK, header: http.Header{}} // also for an unknown token: it is as good as revoked
 }
 
-func (h *Handler) conversion(r *request) *answer {
-	c, refused := h.checkBearer(r, adsWrite)
-	if refused != nil {
-		return refused
-	}
-	if c.kind == clientToken {
-		return usual(http.StatusForbidden, codeNotPermitted)
+func (h *Handler) conversion(r *request, _ string) *answer {
+	if r.token.kind == clientToken {
+		return usual(http.StatusForbidden, codeNotPermitted).because("the token is the app's own, and no user's")
 	}
 	return jsonAnswer(http.StatusOK, map[string]string{
 		"access_token": prefixes[accessToken] + rand.Text() + rand.Text(),

@@ -1,0 +1,79 @@
+package pinteresttest
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// A Request is what a [Handler] was asked and what it answered, without what is secret in it.
+type Request struct {
+	Number int               `json:"number"` // 1 is the first
+	Time   time.Time         `json:"time"`   // of the answer
+	Method string            `json:"method"`
+	Path   string            `json:"path"`
+	Params map[string]string `json:"params"` // of the query and the form; the values of those that can be secret are left out
+	User   string            `json:"user"`   // whom it was about, if that is known
+	Status int               `json:"status"` // zero: there was no answer
+	Code   int               `json:"code"`   // Pinterest's, of a refusal
+	Why    string            `json:"why"`    // it was refused, in more words than Pinterest has
+}
+
+// requestsKept is how many are kept at most; of more, the older half is forgotten.
+const requestsKept = 1000
+
+// Requests returns the last five hundred requests at least, the oldest first.
+func (h *Handler) Requests() []Request {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.requests)
+}
+
+// record keeps what was asked and answered. The error is that for which there is no answer.
+func (h *Handler) record(r *request, a *answer, err error) {
+	seen := Request{Time: time.Now(), Method: r.Method, Path: r.URL.Path, Params: r.params(), User: r.user}
+	switch {
+	case errors.Is(err, errLost):
+		seen.Why = "a fault: the connection was cut before an answer came"
+	case err != nil:
+		seen.Why = "the client left"
+	default:
+		seen.Status, seen.Code, seen.Why = a.status, a.code, a.why
+	}
+	h.mu.Lock()
+	if seen.Status == http.StatusUnauthorized && isAPI(seen.Path) {
+		h.counts.Unauthorized++
+	}
+	h.served++
+	seen.Number = h.served
+	if len(h.requests) == requestsKept {
+		h.requests = append(h.requests[:0], h.requests[requestsKept/2:]...)
+	}
+	h.requests = append(h.requests, seen)
+	log := h.Log
+	h.mu.Unlock()
+	if log != nil {
+		log(seen)
+	}
+}
+
+// harmless are the parameters whose values anybody may see.
+var harmless = []string{
+	"grant_type", "response_type", "client_id", "consumer_id", "redirect_uri", "scope", "token_type_hint",
+	"continuous_refresh", "refresh_on", "refreshable", "decision", "user",
+	"page_size", "bookmark", "privacy", "pin_filter", "pin_type", "pin_metrics", "include_protected_pins", "creative_types", "ad_account_id",
+}
+
+// params returns the first value of each parameter, or "…" for what can be secret.
+func (r *request) params() map[string]string {
+	shown := make(map[string]string)
+	for _, values := range []map[string][]string{r.URL.Query(), r.form} {
+		for name, v := range values {
+			if shown[name] = "…"; slices.Contains(harmless, name) {
+				shown[name] = v[0]
+			}
+		}
+	}
+	return shown
+}
