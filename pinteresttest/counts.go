@@ -5,18 +5,18 @@ import "strings"
 // Counts is what a Handler has seen so far. Requests are counted as they arrive, whatever they are answered;
 // those that meet a [Fault] are counted, too.
 type Counts struct {
-	Authorize         int // requests to the authorize page
-	Token             int // requests to the token endpoint
-	Exchange          int // of those, with grant_type authorization_code
-	Refresh           int // of those, with grant_type refresh_token
-	ClientCredentials int // of those, with grant_type client_credentials
-	Revoke            int // requests to revoke a token
-	Conversion        int // requests for a conversion token
-	API               int // all other requests below /v5/
-	Unauthorized      int // of the API and conversion token requests, those that were answered 401
-	Replays           int // refresh tokens presented though a refresh had killed them
-	FamiliesRevoked   int // families revoked because of that
-	Issued            int // access tokens issued, those of Login included
+	Authorize         int `json:"authorize"`          // requests to the authorize page
+	Token             int `json:"token"`              // requests to the token endpoint
+	Exchange          int `json:"exchange"`           // of those, with grant_type authorization_code
+	Refresh           int `json:"refresh"`            // of those, with grant_type refresh_token
+	ClientCredentials int `json:"client_credentials"` // of those, with grant_type client_credentials
+	Revoke            int `json:"revoke"`             // requests to revoke a token
+	Conversion        int `json:"conversion"`         // requests for a conversion token
+	API               int `json:"api"`                // all other requests below /v5/
+	Unauthorized      int `json:"unauthorized"`       // of the API and conversion token requests, those that were answered 401
+	Replays           int `json:"replays"`            // refresh tokens presented though a refresh had killed them
+	FamiliesRevoked   int `json:"families_revoked"`   // families revoked because of that
+	Issued            int `json:"issued"`             // access tokens issued, those of Login included
 }
 
 // Counts returns what the handler has seen so far.

@@ -14,23 +14,23 @@ import (
 // late, cut, or with more headers. Any other fault takes its place; unless After is set, nothing is then done
 // about the request.
 type Fault struct {
-	Status  int    // the answer's status; zero: 200 with a Body or EmptyBody, else 500
-	Code    int    // Pinterest's code in the body; zero: the one usual for Status
-	Message string // Pinterest's message in the body; empty: the one usual for Code
+	Status  int    `json:"status"`  // the answer's status; zero: 200 with a Body or EmptyBody, else 500
+	Code    int    `json:"code"`    // Pinterest's code in the body; zero: the one usual for Status
+	Message string `json:"message"` // Pinterest's message in the body; empty: the one usual for Code
 
-	RetryAfter     string      // the Retry-After header, verbatim; empty: none
-	RateLimitReset string      // the x-ratelimit-reset header, verbatim
-	Header         http.Header // more headers, verbatim
+	RetryAfter     string      `json:"retry_after"`      // the Retry-After header, verbatim; empty: none
+	RateLimitReset string      `json:"rate_limit_reset"` // the x-ratelimit-reset header, verbatim
+	Header         http.Header `json:"header"`           // more headers, verbatim
 
-	Body        string // the answer's body, verbatim, in place of Pinterest's error shape
-	ContentType string // the body's type; empty with a Body: "text/html; charset=utf-8"
-	EmptyBody   bool   // no body at all
+	Body        string `json:"body"`         // the answer's body, verbatim, in place of Pinterest's error shape
+	ContentType string `json:"content_type"` // the body's type; empty with a Body: "text/html; charset=utf-8"
+	EmptyBody   bool   `json:"empty_body"`   // no body at all
 
-	Latency time.Duration // passes before the work, or, if After is set, after it
+	Latency time.Duration `json:"latency"` // passes before the work, or, if After is set, after it
 
-	After bool // do what was asked first, then fail: the refresh token was rotated, but nobody learns the new one
-	Lose  bool // no answer: the connection is cut
-	Cut   bool // the answer's body ends in the middle of what Content-Length promises
+	After bool `json:"after"` // do what was asked first, then fail: the refresh token was rotated, but nobody learns the new one
+	Lose  bool `json:"lose"`  // no answer: the connection is cut
+	Cut   bool `json:"cut"`   // the answer's body ends in the middle of what Content-Length promises
 }
 
 type pathFault struct {
@@ -46,11 +46,18 @@ func (h *Handler) Fail(path string, faults ...Fault) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, f := range faults {
-		if s := f.Status; s != 0 && (s < 200 || s > 599 || s == http.StatusNoContent || s == http.StatusNotModified) {
-			panic(fmt.Sprintf("pinteresttest: a fault cannot have status %d: it says something, so from 200 to 599 but 204 and 304", s))
+		if err := f.check(); err != nil {
+			panic("pinteresttest: " + err.Error())
 		}
 		h.faults = append(h.faults, pathFault{path, f})
 	}
+}
+
+func (f Fault) check() error {
+	if s := f.Status; s != 0 && (s < 200 || s > 599 || s == http.StatusNoContent || s == http.StatusNotModified) {
+		return fmt.Errorf("a fault cannot have status %d: it says something, so from 200 to 599 but 204 and 304", s)
+	}
+	return nil
 }
 
 // nextFault takes the fault that a request to path meets; the zero Fault is none.

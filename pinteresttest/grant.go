@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -108,6 +109,42 @@ func (h *Handler) RevokeGrants(users ...string) {
 	maps.DeleteFunc(h.grants, func(_ uint64, g *grant) bool { return len(users) == 0 || slices.Contains(users, g.user) })
 }
 
+// A Grant is a user's approval, and what has become of the tokens that came of it.
+type Grant struct {
+	User           string    `json:"user"`
+	Scopes         []string  `json:"scopes"`
+	AccessExpires  time.Time `json:"access_expires"`  // when the newest access token does
+	AccessWhy      string    `json:"access_why"`      // it is dead; empty: it is alive
+	RefreshExpires time.Time `json:"refresh_expires"` // when the newest refresh token does
+	RefreshWhy     string    `json:"refresh_why"`     // it is dead; empty: it is alive
+}
+
+// Grants returns the approvals that no user has taken back, the latest first.
+func (h *Handler) Grants() []Grant {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	list := []Grant{}
+	for _, id := range slices.Backward(slices.Sorted(maps.Keys(h.grants))) {
+		g := h.grants[id]
+		list = append(list, Grant{
+			User: g.user, Scopes: strings.Fields(g.scopes.String()),
+			AccessExpires: g.access.expiry(), AccessWhy: h.dead(g.access), RefreshExpires: g.refresh.expiry(), RefreshWhy: h.dead(g.refresh),
+		})
+	}
+	return list
+}
+
+// Reset makes h forget every user's approval and content, every token, fault, count and request. Its settings
+// stay.
+func (h *Handler) Reset() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.key = nil // so that no token is good any more
+	h.serial, h.logins, h.others, h.accessFrom, h.sweepAt, h.served = 0, 0, 0, 0, 0, 0
+	h.grants, h.codes, h.revoked, h.contents = nil, nil, nil, nil
+	h.faults, h.requests, h.counts = nil, nil, Counts{}
+}
+
 // now is the time by Pinterest's clock.
 func (h *Handler) now() time.Time { return time.Now().Add(h.Skew) }
 
@@ -177,10 +214,7 @@ func (h *Handler) issueRefresh(answer *tokenAnswer, id uint64, set scopeSet, con
 // outlive keeps the grant for as long as the token c may be shown.
 func (g *grant) outlive(c claim) { g.expires = max(g.expires, c.expires) }
 
-// alive tells an access token that the API accepts, and a refresh token that is no replay.
-func (h *Handler) alive(c claim) bool { return h.dead(c) == "" }
-
-// dead says why a token is not alive; empty: it is.
+// dead says why the API does not accept an access token, or why a refresh token is a replay; empty: it is alive.
 func (h *Handler) dead(c claim) string {
 	g := h.grants[c.grant]
 	_, revoked := h.revoked[c.serial]

@@ -25,55 +25,55 @@ const (
 // A Handler is a fake Pinterest: its authorize page, its token endpoint and a little of its API. Its zero value
 // works. It may be used by many goroutines at once.
 //
-// Set the fields before it serves; afterwards change them by [Handler.Change].
+// Set the fields before it serves; afterwards change them by [Handler.Change], or read and change them as JSON.
 type Handler struct {
-	AppID     string // the app's id; empty: DefaultAppID
-	AppSecret string // the app's secret; empty: DefaultAppSecret
+	AppID     string `json:"app_id"`     // the app's id; empty: DefaultAppID
+	AppSecret string `json:"app_secret"` // the app's secret; empty: DefaultAppSecret
 
 	// RedirectURLs are the app's registered redirect URLs, matched exactly. Nil allows any absolute URL.
-	RedirectURLs []string
+	RedirectURLs []string `json:"redirect_urls"`
 
-	AccessLife  time.Duration // how long an access token lives; zero: 30 days
-	RefreshLife time.Duration // how long a continuous refresh token lives; zero: 60 days
-	CodeLife    time.Duration // how long a code waits to be exchanged; zero: 10 minutes
+	AccessLife  time.Duration `json:"access_life"`  // how long an access token lives; zero: 30 days
+	RefreshLife time.Duration `json:"refresh_life"` // how long a continuous refresh token lives; zero: 60 days
+	CodeLife    time.Duration `json:"code_life"`    // how long a code waits to be exchanged; zero: 10 minutes
 
 	// Users are those whom the authorize page lets one choose among; nil: pinner1, pinner2 and pinner3. All that
 	// there is of a user is the name: the same name is the same account, whenever and however often it logs in.
-	Users []string
+	Users []string `json:"users"`
 
 	// User is the one who is chosen at first, and who approves if AutoApprove is set; empty: the first of Users.
-	User string
+	User string `json:"user"`
 
 	// AutoApprove makes the authorize page redirect at once, as if User had approved.
-	AutoApprove bool
+	AutoApprove bool `json:"auto_approve"`
 
 	// StrictRotation makes a refresh kill the refresh tokens before the one it issues. Whoever presents a dead
 	// one thereby revokes the whole family: every access and refresh token of that approval. Without it the old
 	// ones go on working. Nobody has shown which of the two Pinterest does.
-	StrictRotation bool
+	StrictRotation bool `json:"strict_rotation"`
 
 	// OldAccessDies makes a refresh kill the access tokens before the one it issues.
-	OldAccessDies bool
+	OldAccessDies bool `json:"old_access_dies"`
 
 	// LegacyApp makes the app one created before 2025-09-25. Its refresh tokens live 365 days, and a refresh is
 	// answered without a refresh token, unless continuous_refresh (or refresh_on or refreshable, its older
 	// names) asks otherwise: at the authorize page or when the code is exchanged, for good; at a refresh, for
 	// that refresh. Login and Code do not ask.
-	LegacyApp bool
+	LegacyApp bool `json:"legacy_app"`
 
 	// SystemUser makes the users of the app system users, whose tokens alone can be revoked.
-	SystemUser bool
+	SystemUser bool `json:"system_user"`
 
 	// ResponseType is the response_type of an answer that renews the refresh token: "refresh_token" (what empty
 	// means), "everlasting_refresh", or "integration_refresh", which comes without refresh_token_expires_at.
-	ResponseType string
+	ResponseType string `json:"response_type"`
 
 	// Latency passes between a request and the work on it. A client that leaves meanwhile has changed nothing.
-	Latency time.Duration
+	Latency time.Duration `json:"latency"`
 
 	// Skew is how far Pinterest's clock is ahead of the local one (behind, if negative). It shows in
 	// refresh_token_expires_at; changed while it serves, it also moves the moment at which tokens expire.
-	Skew time.Duration
+	Skew time.Duration `json:"skew"`
 
 	// Log is called with each request once its answer is known, by several goroutines at once; nil: nobody is told.
 	Log func(Request)

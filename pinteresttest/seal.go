@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"strings"
+	"time"
 )
 
 // A claim is all there is to know of one token. It travels inside the token, sealed by the handler's key, so
@@ -19,6 +20,8 @@ type claim struct {
 	expires int64  // Unix nanoseconds, by Pinterest's clock
 	scopes  scopeSet
 }
+
+func (c claim) expiry() time.Time { return time.Unix(0, c.expires).UTC() }
 
 const (
 	accessToken  = 'a'
