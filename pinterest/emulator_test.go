@@ -1,28 +1,26 @@
 package main
 
 import (
-	"net"
+	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-)
 
-func TestTheEmulatorsURLIsOneThatThisMachineCanReach(t *testing.T) {
-	for addr, want := range map[string]string{
-		"127.0.0.1:8086":   "http://127.0.0.1:8086",
-		"0.0.0.0:8086":     "http://127.0.0.1:8086",
-		"[::]:8086":        "http://127.0.0.1:8086",
-		"[::1]:8086":       "http://[::1]:8086",
-		"192.168.0.1:8086": "http://192.168.0.1:8086",
-	} {
-		a, err := net.ResolveTCPAddr("tcp", addr)
-		assert.NoError(t, err)
-		assert.Equal(t, want, baseURL(a))
-	}
-}
+	"github.com/go-pinterest/pinterest/pinteresttest"
+)
 
 func TestAShellTakesTheEmulatorsLinesAsTheyAre(t *testing.T) {
 	assert.Equal(t, "http://127.0.0.1:8086", shellWord("http://127.0.0.1:8086"))
 	assert.Equal(t, "'http://[::1]:8086'", shellWord("http://[::1]:8086"))
 	assert.Equal(t, `'it'\''s'`, shellWord("it's"))
+}
+
+func TestEveryFieldOfTheFakeHasAFlagOfItsName(t *testing.T) {
+	flags := newEmulator().Flags()
+	for f := range reflect.TypeFor[pinteresttest.Handler]().Fields() {
+		if name := f.Tag.Get("json"); name != "" {
+			assert.NotNil(t, flags.Lookup(strings.ReplaceAll(name, "_", "-")), name)
+		}
+	}
 }
