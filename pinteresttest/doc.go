@@ -4,7 +4,8 @@
 //
 // It is as strict as Pinterest's own description of its API: Basic authentication, form-encoded requests, the
 // required parameters, a redirect URI that matches exactly, codes that work once. It accepts what Pinterest's
-// old sample clients send (consumer_id, refreshable, refresh_on=True). Where nobody has shown what Pinterest
+// old sample clients send (consumer_id, refreshable, refresh_on=True), and the app's id and secret in the body if
+// they are in the header as well. Where nobody has shown what Pinterest
 // does, a field of [Handler] chooses, and the worst case is the one to test with.
 //
 // # With a server
@@ -48,6 +49,18 @@
 //		pinteresttest.Fault{After: true, Lose: true})
 //
 // [Handler.Counts] tells what came of it: how many refreshes were asked for, how many of them were replays.
+// [Handler.Requests] tells of each request, and why it was refused.
+//
+// # Users
+//
+// A user is a name, and the same name is the same account: at the authorize page, which lets one choose among
+// [Handler.Users], and by [Handler.LoginAs]. Each begins with the same boards and Pins, and may create and delete
+// some. As at Pinterest, their created_at has no time zone.
+//
+// # From another process
+//
+// [NewControl] serves a Handler and its remote control: calls by HTTP that do what its methods do, and a page for
+// people. It is what "pinterest emulator" serves.
 //
 // # Tokens
 //
