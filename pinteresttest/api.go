@@ -54,7 +54,8 @@ func notServed(r *request) *answer {
 	for _, e := range endpoints {
 		served = append(served, e.method+" "+e.path)
 	}
-	return refuse(http.StatusNotFound, 404, fmt.Sprintf("This is a fake Pinterest, and it does not serve %s %s. It serves %s.", r.Method, r.URL.Path, strings.Join(served, ", ")))
+	return refuse(http.StatusNotFound, 404, fmt.Sprintf("This is a fake Pinterest, and it does not serve %s %s. It serves %s.", r.Method, r.URL.Path, strings.Join(served, ", "))).
+		because("the fake does not serve this")
 }
 
 // api serves the endpoints. Only who has a good token learns which there are.

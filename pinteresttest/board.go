@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"slices"
+	"time"
 )
 
 const (
@@ -28,7 +29,7 @@ type board struct {
 	CollaboratorCount int        `json:"collaborator_count"`
 	Media             boardMedia `json:"media"`
 	CreatedAt         string     `json:"created_at"`
-	PinsModifiedAt    string     `json:"board_pins_modified_at"`
+	PinsModifiedAt    time.Time  `json:"board_pins_modified_at"`
 
 	serial int
 }
@@ -99,7 +100,7 @@ func (h *Handler) createBoard(r *request, _ string) *answer {
 		return usual(http.StatusBadRequest, codeBoardExists)
 	}
 	made := &board{Name: b.Name, Description: b.Description, Privacy: b.Privacy, IsAdsOnly: b.IsAdsOnly}
-	h.keepContent(r.user).add(r.user, made, h.now().UTC().Format(timeLayout))
+	h.keepContent(r.user).add(r.user, made, h.now())
 	return jsonAnswer(http.StatusCreated, made)
 }
 

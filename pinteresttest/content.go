@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Every user begins with the same boards: enough for two pages of Pinterest's usual size, and so has the first
@@ -21,9 +22,11 @@ type content struct {
 	last   int // serial of the board or Pin that was created last
 }
 
-const timeLayout = "2006-01-02T15:04:05" // Pinterest's times have no zone
+// begun is when every user pinned what they begin with.
+var begun = time.Date(2024, time.May, 17, 9, 30, 0, 0, time.UTC)
 
-const begun = "2024-05-17T09:30:00"
+// createdAt writes a time as Pinterest does for what was created: without a zone.
+func createdAt(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05") }
 
 // contentOf returns what the user has. It is kept only by keepContent. The lock is held.
 func (h *Handler) contentOf(user string) *content {
@@ -55,32 +58,32 @@ func (h *Handler) keepContent(user string) *content {
 	return c
 }
 
-func (c *content) add(user string, b *board, now string) {
+func (c *content) add(user string, b *board, now time.Time) {
 	c.last++
 	b.serial = c.last
-	b.ID = fmt.Sprintf("%s%03d", accountID(user), c.last)
+	b.ID = idOf(user, c.last)
 	b.Owner = owner{user}
 	b.FollowerCount = 10
-	b.CreatedAt, b.PinsModifiedAt = now, now
+	b.CreatedAt, b.PinsModifiedAt = createdAt(now), now.UTC().Truncate(time.Second)
 	b.Media.Thumbnails = []string{}
 	c.boards = append(c.boards, b)
 }
 
-func (c *content) addPin(user string, on *board, p *pin, now string) {
+func (c *content) addPin(user string, on *board, p *pin, now time.Time) {
 	c.last++
 	p.serial = c.last
-	p.ID = fmt.Sprintf("%s9%03d", accountID(user), c.last)
+	p.ID = idOf(user, c.last)
 	p.BoardID, p.BoardOwner = on.ID, on.Owner
 	p.CreativeType, p.IsOwner, p.IsStandard = "REGULAR", true, true
-	p.CreatedAt = now
+	p.CreatedAt = createdAt(now)
 	c.pins = append(c.pins, p)
 	c.count(on, now)
 }
 
 // count brings up to date what a board says of its Pins.
-func (c *content) count(b *board, now string) {
+func (c *content) count(b *board, now time.Time) {
 	pins := c.pinsOf(b.ID)
-	b.PinCount, b.PinsModifiedAt = len(pins), now
+	b.PinCount, b.PinsModifiedAt = len(pins), now.UTC().Truncate(time.Second)
 	b.Media = boardMedia{Thumbnails: []string{}}
 	for _, p := range pins[:min(len(pins), 5)] {
 		b.Media.Thumbnails = append(b.Media.Thumbnails, p.Media.Images["150x150"].URL)

@@ -52,7 +52,7 @@ func TestABoardIsCreatedReadAndDeleted(t *testing.T) {
 		id := made.text("id")
 		assert.Equal(t, object{
 			"id": id, "name": "Recipes", "description": "Summer", "owner": object{"username": "pinner4"}, "privacy": "PUBLIC", "is_ads_only": false,
-			"pin_count": 0., "follower_count": 10., "collaborator_count": 0., "created_at": "2000-01-01T00:00:00", "board_pins_modified_at": "2000-01-01T00:00:00",
+			"pin_count": 0., "follower_count": 10., "collaborator_count": 0., "created_at": "2000-01-01T00:00:00", "board_pins_modified_at": "2000-01-01T00:00:00Z",
 			"media": object{"image_cover_url": nil, "pin_thumbnail_urls": []any{}},
 		}, made.json)
 		assert.Equal(t, made.json, get(t, h, "/v5/boards/"+id, token).json)

@@ -251,7 +251,7 @@ func (h *Handler) addPin(r *request, board string, p *pin) *answer {
 		return checkScopes(r, writeSecretPins)
 	}
 	c = h.keepContent(r.user)
-	c.addPin(r.user, c.board(board), p, h.now().UTC().Format(timeLayout))
+	c.addPin(r.user, c.board(board), p, h.now())
 	return jsonAnswer(http.StatusCreated, p)
 }
 
@@ -266,6 +266,6 @@ func (h *Handler) deletePin(r *request, id string) *answer {
 	}
 	c = h.keepContent(r.user)
 	c.pins = slices.DeleteFunc(c.pins, func(p *pin) bool { return p.ID == id })
-	c.count(c.board(p.BoardID), h.now().UTC().Format(timeLayout))
+	c.count(c.board(p.BoardID), h.now())
 	return noContent()
 }

@@ -1,6 +1,7 @@
 package pinteresttest
 
 import (
+	"fmt"
 	"hash/fnv"
 	"slices"
 	"strconv"
@@ -52,8 +53,11 @@ func (h *Handler) userOf(c claim) string {
 }
 
 // accountID follows from the name alone, so that a user is the same to every Handler.
-func accountID(user string) string {
+func accountID(user string) string { return idOf(user, 0) }
+
+// idOf returns the id of the user's nth thing, which like Pinterest's fits into 64 bits.
+func idOf(user string, n int) string {
 	sum := fnv.New64a()
 	sum.Write([]byte(user))
-	return strconv.FormatUint(1e17+sum.Sum64()%9e17, 10)
+	return fmt.Sprintf("%d%04d", 1e13+sum.Sum64()%9e13, n)
 }

@@ -3,6 +3,7 @@ package pinteresttest_test
 import (
 	"html"
 	"net/http"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -38,6 +39,18 @@ func TestTheSameUserIsTheSameUserAtTheNextLogin(t *testing.T) {
 	other := new(pinteresttest.Handler)
 	assert.Equal(t, first, idOf(t, other, other.LoginAs("pinner1").AccessToken), "to every Handler")
 	assert.NotEqual(t, first, idOf(t, h, h.Login().AccessToken))
+}
+
+func TestIDsFitInto64Bits(t *testing.T) {
+	h := new(pinteresttest.Handler)
+	for range 100 {
+		token := h.Login().AccessToken
+		pins := items(t, get(t, h, "/v5/pins?page_size=250", token))
+		for _, id := range []string{idOf(t, h, token), pins[0], pins[58]} {
+			_, err := strconv.ParseInt(id, 10, 64)
+			require.NoError(t, err)
+		}
+	}
 }
 
 func TestTheAuthorizePageLetsOneChooseAmongUsers(t *testing.T) {
