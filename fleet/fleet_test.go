@@ -40,7 +40,7 @@ func TestAFleetRenewsEachTokenOnce(t *testing.T) {
 		for name, dies := range map[string]bool{"the old access token lives on": false, "the old access token dies": true} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				f := launch(t, store, &pinteresttest.Handler{StrictRotation: true, OldAccessDies: dies})
+				f := launch(t, stores[store](t), &pinteresttest.Handler{StrictRotation: true, OldAccessDies: dies})
 				f.sail(nil, func() bool { return f.ledger.generations() >= generations() })
 				fresh := int(time.Since(f.began) / (life - ahead)) // a token is, for so long
 				counts := f.land()
@@ -58,11 +58,18 @@ func TestAFleetRenewsEachTokenOnce(t *testing.T) {
 }
 
 func TestAFleetLosesNoSavedTokenWhenItsProcessesAreKilled(t *testing.T) {
+	head := []any{"killed while", "generations"}
+	for _, w := range windows {
+		head = append(head, w)
+	}
+	results := newTable(t, head...)
 	eachStore(t, func(t *testing.T, store string) {
 		t.Run("strict rotation", func(t *testing.T) {
 			t.Parallel()
-			f := launch(t, store, &pinteresttest.Handler{StrictRotation: true})
+			f := launch(t, stores[store](t), &pinteresttest.Handler{StrictRotation: true})
 			counts := f.sailUnderFire()
+
+			results.addKills(store+", strict rotation", f.ledger, counts.Issued)
 
 			lost := 0
 			for _, n := range f.ledger.lost(counts.Issued) {
@@ -76,8 +83,9 @@ func TestAFleetLosesNoSavedTokenWhenItsProcessesAreKilled(t *testing.T) {
 		})
 		t.Run("the old refresh token still works", func(t *testing.T) {
 			t.Parallel()
-			f := launch(t, store, &pinteresttest.Handler{})
-			f.sailUnderFire()
+			f := launch(t, stores[store](t), &pinteresttest.Handler{})
+			counts := f.sailUnderFire()
+			results.addKills(store, f.ledger, counts.Issued)
 
 			assert.Len(t, f.ledger.logins, 1, "the fleet recovers by itself")
 			assert.Zero(t, f.ledger.refusals)
@@ -97,11 +105,12 @@ type fleet struct {
 	ledger    *ledger
 	underFire bool                // processes are killed, or were
 	crew      [processes]*process // the living, by slot
+	last      step                // that a process took
 	events    chan event
 }
 
 // launch starts a fleet on an account that has just logged in.
-func launch(t *testing.T, store string, h *pinteresttest.Handler) *fleet {
+func launch(t *testing.T, p place, h *pinteresttest.Handler) *fleet {
 	t.Helper()
 	h.AccessLife = life
 	h.Latency = latency
@@ -118,8 +127,8 @@ func launch(t *testing.T, store string, h *pinteresttest.Handler) *fleet {
 
 	f.fake = pinteresttest.NewServer(h)
 	t.Cleanup(f.fake.Close)
-	f.job = job{Store: store, Place: stores[store].place(t), Endpoint: f.fake.Endpoint(), API: f.fake.URL}
-	s, closeStore, err := stores[store].open(f.job.Place)
+	f.job = job{Place: p, Endpoint: f.fake.Endpoint(), API: f.fake.URL}
+	s, closeStore, err := p.open()
 	require.NoError(t, err)
 	t.Cleanup(closeStore)
 	f.accounts.Store = s
@@ -171,7 +180,7 @@ func (f *fleet) heard(g *gun, e event) {
 	f.t.Helper()
 	p := e.from
 	if !e.ended {
-		f.ledger.note(&p.progress, e.line)
+		f.last = f.ledger.note(&p.progress, e.line)
 		if delay, hit := g.hits(e.line, f.ledger.generations()); hit {
 			f.doom(p, delay)
 		}

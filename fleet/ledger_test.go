@@ -58,6 +58,10 @@ type ledger struct {
 	reauthorize  int      // calls that ended in ErrReauthorize
 	refusals     int      // requests for a token that Pinterest refused
 	unacceptable []string // what must never happen
+
+	disturbed   bool // the store's server is, so that it and calls may fail
+	storeErrors int
+	failedCalls int
 }
 
 func newLedger() *ledger {
@@ -77,8 +81,8 @@ type progress struct {
 	calls   int    // answered 200
 }
 
-// note enters what a process said.
-func (l *ledger) note(p *progress, line string) {
+// note enters what a process said, and returns the step that it took.
+func (l *ledger) note(p *progress, line string) step {
 	word, rest, _ := strings.Cut(line, " ")
 	switch step(word) {
 	case called:
@@ -93,7 +97,10 @@ func (l *ledger) note(p *progress, line string) {
 		case "reauthorize":
 			l.reauthorize++
 		default:
-			l.strange("a call: %s", rest)
+			l.failedCalls++
+			if !l.disturbed {
+				l.strange("a call: %s", rest)
+			}
 		}
 	case loaded:
 		l.see(rest)
@@ -134,11 +141,15 @@ func (l *ledger) note(p *progress, line string) {
 			p.at = unsaved
 		}
 		if step(word) == failed {
-			l.strange("the store: %s", rest)
+			l.storeErrors++
+			if !l.disturbed {
+				l.strange("the store: %s", rest)
+			}
 		}
 	default:
 		l.strange("a process says %q", line)
 	}
+	return step(word)
 }
 
 func (l *ledger) strange(format string, args ...any) {

@@ -12,6 +12,7 @@ import (
 
 	_ "github.com/go-sql-driver/mysql"
 	_ "github.com/jackc/pgx/v5/stdlib"
+	_ "github.com/lib/pq"
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -23,145 +24,140 @@ import (
 	"github.com/go-pinterest/pinterest/sqlstore"
 )
 
-// A kind is a store that processes share.
-type kind struct {
-	variable string // the environment's, that says where its server is; empty: it has none
-
-	// place makes an empty place, which is gone after the test, and returns what
-	// open needs to find it.
-	place func(t *testing.T) string
-
-	// open opens the store at a place, in any process.
-	open func(place string) (s pinterest.Store, closeStore func(), err error)
-}
-
-var stores = map[string]kind{
-	"filestore": {
-		place: func(t *testing.T) string { return filepath.Join(t.TempDir(), "tokens") },
-		open: func(dir string) (pinterest.Store, func(), error) {
-			s, err := filestore.New(dir)
-			return s, func() {}, err
-		},
-	},
-	"sqlstore on SQLite": {
-		place: func(t *testing.T) string {
-			file := filepath.Join(t.TempDir(), "tokens.db")
-			makeTable(t, openSQLite, file)
-			return file
-		},
-		open: opener(openSQLite),
-	},
-	"sqlstore on PostgreSQL": onServer(postgresVariable, openPostgres),
-	"sqlstore on MariaDB":    onServer(mysqlVariable, openMySQL),
-	"redisstore":             {variable: redisVariable, place: newPrefix, open: openRedis},
+// A place is what any process needs to open a store that all of them share.
+type place struct {
+	Dialect sqlstore.Dialect // zero: not a database
+	Driver  string           // of database/sql; or fileDriver, redisDriver
+	DSN     string           // or a directory, or Redis's URL
+	Name    string           // of the table, or the prefix
+	Pool    int              // how many connections to the database a process may have
+	Lease   time.Duration    // zero: the store's default
 }
 
 const (
+	fileDriver  = "files"
+	redisDriver = "redis"
+
 	postgresVariable = "PINTEREST_TEST_POSTGRES"
 	mysqlVariable    = "PINTEREST_TEST_MYSQL"
 	redisVariable    = "PINTEREST_TEST_REDIS"
 )
 
+// stores make an empty place, which is gone after the test. Their leases end soon
+// after a process is killed, and not while a busy machine holds one up.
+var stores = map[string]func(t *testing.T) place{
+	"filestore": func(t *testing.T) place {
+		return place{Driver: fileDriver, DSN: filepath.Join(t.TempDir(), "tokens")}
+	},
+	"sqlstore on SQLite": func(t *testing.T) place {
+		file := filepath.Join(t.TempDir(), "tokens.db")
+		return withTable(t, sqlstore.SQLite, "sqlite", "file:"+file+"?_pragma=journal_mode(WAL)&_pragma=busy_timeout(1000)")
+	},
+	"sqlstore on PostgreSQL": func(t *testing.T) place {
+		return withTable(t, sqlstore.PostgreSQL, "pgx", address(t, postgresVariable))
+	},
+	"sqlstore on MariaDB": func(t *testing.T) place {
+		return withTable(t, sqlstore.MySQL, "mysql", address(t, mysqlVariable))
+	},
+	"redisstore": func(t *testing.T) place { return withPrefix(t, address(t, redisVariable)) },
+}
+
 // eachStore runs the test on all stores at once.
 func eachStore(t *testing.T, test func(t *testing.T, store string)) {
-	for name, k := range stores {
+	for name := range stores {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if k.variable != "" && os.Getenv(k.variable) == "" {
-				t.Skipf("%s is not set: no fleet runs on %s", k.variable, name)
-			}
 			test(t, name)
 		})
 	}
 }
 
-func openSQLite(file string) (*sqlstore.Store, error) {
-	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=journal_mode(WAL)&_pragma=busy_timeout(1000)")
-	return &sqlstore.Store{DB: db, Dialect: sqlstore.SQLite}, err
+// address is where the environment says that a server is.
+func address(t *testing.T, variable string) string {
+	t.Helper()
+	at := os.Getenv(variable)
+	if at == "" {
+		t.Skipf("%s is not set: no fleet runs there", variable)
+	}
+	return at
 }
 
-func openPostgres(table string) (*sqlstore.Store, error) {
-	db, err := sql.Open("pgx", os.Getenv(postgresVariable))
-	return &sqlstore.Store{DB: db, Dialect: sqlstore.PostgreSQL, Table: table}, err
-}
-
-func openMySQL(table string) (*sqlstore.Store, error) {
-	db, err := sql.Open("mysql", os.Getenv(mysqlVariable))
-	return &sqlstore.Store{DB: db, Dialect: sqlstore.MySQL, Table: table}, err
-}
-
-func opener(open func(place string) (*sqlstore.Store, error)) func(string) (pinterest.Store, func(), error) {
-	return func(place string) (pinterest.Store, func(), error) {
-		s, err := open(place)
+// open opens the store at a place, in any process.
+func (p place) open() (s pinterest.Store, closeStore func(), err error) {
+	switch p.Driver {
+	case fileDriver:
+		s, err := filestore.New(p.DSN)
+		return s, func() {}, err
+	case redisDriver:
+		client, err := p.dial()
 		if err != nil {
 			return nil, nil, err
 		}
-		s.DB.SetMaxOpenConns(2)   // a process needs no more, and the server's are few
-		s.Lease = 3 * time.Second // ends soon after a process is killed, and not while a busy disk is waited for
-		return s, func() { _ = s.DB.Close() }, nil
+		return &redisstore.Store{Client: client, Prefix: p.Name, Lease: p.Lease}, func() { _ = client.Close() }, nil
 	}
-}
-
-func onServer(variable string, open func(table string) (*sqlstore.Store, error)) kind {
-	return kind{
-		variable: variable,
-		place: func(t *testing.T) string {
-			table := "fleet_test_" + strings.ToLower(rand.Text()[:12])
-			t.Cleanup(func() { dropTable(t, open, table) })
-			makeTable(t, open, table)
-			return table
-		},
-		open: opener(open),
+	table, err := p.table()
+	if err != nil {
+		return nil, nil, err
 	}
+	return table, func() { _ = table.DB.Close() }, nil
 }
 
-func makeTable(t *testing.T, open func(string) (*sqlstore.Store, error), place string) {
-	t.Helper()
-	s, err := open(place)
-	require.NoError(t, err)
-	defer s.DB.Close()
-	require.NoError(t, s.CreateTable(soon(t)))
+func (p place) table() (*sqlstore.Store, error) {
+	db, err := sql.Open(p.Driver, p.DSN)
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(p.Pool)
+	return &sqlstore.Store{DB: db, Dialect: p.Dialect, Table: p.Name, Lease: p.Lease}, nil
 }
 
-func dropTable(t *testing.T, open func(string) (*sqlstore.Store, error), table string) {
-	s, err := open(table)
-	require.NoError(t, err)
-	defer s.DB.Close()
-	_, err = s.DB.ExecContext(soon(t), "DROP TABLE IF EXISTS "+table)
-	assert.NoError(t, err)
-}
-
-func dial() (*redis.Client, error) {
-	options, err := redis.ParseURL(os.Getenv(redisVariable))
+// dial asks a Sentinel who the primary is, if the URL names one.
+func (p place) dial() (*redis.Client, error) {
+	if strings.Contains(p.DSN, "master_name=") {
+		options, err := redis.ParseFailoverURL(p.DSN)
+		if err != nil {
+			return nil, err
+		}
+		return redis.NewFailoverClient(options), nil
+	}
+	options, err := redis.ParseURL(p.DSN)
 	if err != nil {
 		return nil, err
 	}
 	return redis.NewClient(options), nil
 }
 
-// openRedis opens a store whose leases end soon after a process is killed, and
-// not too soon for one that a busy machine holds up.
-func openRedis(prefix string) (pinterest.Store, func(), error) {
-	client, err := dial()
-	if err != nil {
-		return nil, nil, err
+func withTable(t *testing.T, dialect sqlstore.Dialect, driver, dsn string) place {
+	t.Helper()
+	p := place{Dialect: dialect, Driver: driver, DSN: dsn, Name: "fleet_test_" + strings.ToLower(rand.Text()[:12]),
+		Pool:  2, // a process needs no more, and the server's are few
+		Lease: 3 * time.Second,
 	}
-	return &redisstore.Store{Client: client, Prefix: prefix, Lease: time.Second}, func() { _ = client.Close() }, nil
+	s, err := p.table()
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		defer s.DB.Close()
+		_, err := s.DB.ExecContext(soon(t), "DROP TABLE IF EXISTS "+p.Name)
+		assert.NoError(t, err)
+	})
+	require.NoError(t, s.CreateTable(soon(t)))
+	return p
 }
 
-func newPrefix(t *testing.T) string {
-	prefix := "fleet_test_" + rand.Text() + ":"
+func withPrefix(t *testing.T, url string) place {
+	t.Helper()
+	p := place{Driver: redisDriver, DSN: url, Name: "fleet_test_" + rand.Text() + ":", Lease: time.Second}
+	client, err := p.dial()
+	require.NoError(t, err)
 	t.Cleanup(func() {
-		client, err := dial()
-		require.NoError(t, err)
 		defer client.Close()
-		keys := client.Scan(soon(t), 0, prefix+"*", 1000).Iterator()
+		keys := client.Scan(soon(t), 0, p.Name+"*", 1000).Iterator()
 		for keys.Next(soon(t)) {
 			assert.NoError(t, client.Del(soon(t), keys.Val()).Err())
 		}
 		assert.NoError(t, keys.Err())
 	})
-	return prefix
+	return p
 }
 
 // soon returns a context for what takes no time. It outlives the test's own, so

@@ -42,8 +42,7 @@ const (
 
 // A job is what a process of the fleet is told.
 type job struct {
-	Store    string
-	Place    string
+	Place    place
 	Endpoint oauth2.Endpoint
 	API      string
 }
@@ -88,7 +87,7 @@ func work(text string) error {
 	if err := json.Unmarshal([]byte(text), &j); err != nil {
 		return err
 	}
-	raw, closeStore, err := stores[j.Store].open(j.Place)
+	raw, closeStore, err := j.Place.open()
 	if err != nil {
 		return err
 	}
