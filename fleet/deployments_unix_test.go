@@ -24,16 +24,24 @@ var deployments = map[string]func(t *testing.T) (place, func() error){
 	"PostgreSQL restarted": onPostgres((*server).restart, syscall.SIGINT),
 	"PostgreSQL crashes":   onPostgres((*server).restart, syscall.SIGQUIT),
 	"PostgreSQL paused":    onPostgres((*server).pause, pause),
-	"PostgreSQL failing over": func(t *testing.T) (place, func() error) {
+	"PostgreSQL fails over": func(t *testing.T) (place, func() error) {
 		dsn, failover := postgresPair(t)
 		return withTable(t, sqlstore.PostgreSQL, "pgx", dsn), failover
 	},
 	"MariaDB restarted": onMariaDB((*server).restart, syscall.SIGTERM),
 	"MariaDB crashes":   onMariaDB((*server).restart, syscall.SIGKILL),
 	"MariaDB paused":    onMariaDB((*server).pause, pause),
-	"Redis restarted":   onRedis((*server).restart, syscall.SIGTERM),
-	"Redis crashes":     onRedis((*server).restart, syscall.SIGKILL),
-	"Redis paused":      onRedis((*server).pause, pause),
+	"MariaDB fails over": func(t *testing.T) (place, func() error) {
+		dsn, failover := mariaDBPair(t)
+		return withTable(t, sqlstore.MySQL, "mysql", dsn), failover
+	},
+	"Redis restarted": onRedis((*server).restart, syscall.SIGTERM),
+	"Redis crashes":   onRedis((*server).restart, syscall.SIGKILL),
+	"Redis paused":    onRedis((*server).pause, pause),
+	"Redis fails over, by Sentinel": func(t *testing.T) (place, func() error) {
+		url, failover := sentinelPair(t)
+		return withPrefix(t, url), failover
+	},
 
 	"PgBouncer, session mode, pgx":                           behindPgBouncer("session", "pgx", ""),
 	"PgBouncer, session mode, pq":                            behindPgBouncer("session", "postgres", ""),
@@ -62,7 +70,7 @@ func onPostgres[A any](disturb func(*server, A) func() error, how A) func(t *tes
 func onMariaDB[A any](disturb func(*server, A) func() error, how A) func(t *testing.T) (place, func() error) {
 	return func(t *testing.T) (place, func() error) {
 		s := startMariaDB(t)
-		return withTable(t, sqlstore.MySQL, "mysql", mariaDSN(s)), disturb(s, how)
+		return withTable(t, sqlstore.MySQL, "mysql", mariaDSN(s.addr())), disturb(s, how)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -14,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -111,13 +113,18 @@ func (s *server) start() error {
 func eventually(ask func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
+	var why error
 	for {
 		attempt, cancel := context.WithTimeout(ctx, 2*time.Second)
 		err := ask(attempt)
 		cancel()
-		if err == nil || ctx.Err() != nil {
-			return err
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return errors.Join(why, err)
 		}
+		why = err
 		<-time.After(20 * time.Millisecond)
 	}
 }
@@ -197,6 +204,25 @@ func execSQL(ctx context.Context, driver, dsn string, statements ...string) erro
 	return nil
 }
 
+// isOne asks whether the answer to a query is 1.
+func isOne(driver, dsn, query string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		db, err := sql.Open(driver, dsn)
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		var n int
+		if err := db.QueryRowContext(ctx, query).Scan(&n); err != nil {
+			return err
+		}
+		if n != 1 {
+			return fmt.Errorf("%s: %d", query, n)
+		}
+		return nil
+	}
+}
+
 // postgresProgram finds one of the newest PostgreSQL.
 func postgresProgram(name string) string {
 	if found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/" + name); len(found) > 0 {
@@ -230,8 +256,8 @@ func startPostgres(t *testing.T) *server {
 	return s
 }
 
-// follow makes s a replica of primary, for which each commit waits from then on.
-func (s *server) follow(primary *server) error {
+// followPostgres makes s a replica of primary, for which each commit waits from then on.
+func (s *server) followPostgres(primary *server) error {
 	if err := os.RemoveAll(s.data()); err != nil {
 		return err
 	}
@@ -241,18 +267,14 @@ func (s *server) follow(primary *server) error {
 	if err := s.start(); err != nil {
 		return err
 	}
-	is := func(what string) func(context.Context) error {
-		return func(ctx context.Context) error {
-			return execSQL(ctx, "pgx", postgresDSN(primary.addr()), "SELECT 1 / count(*) FROM pg_stat_replication WHERE "+what)
-		}
-	}
-	if err := eventually(is("state = 'streaming'")); err != nil {
+	dsn, of := postgresDSN(primary.addr()), "SELECT count(*) FROM pg_stat_replication WHERE "
+	if err := eventually(isOne("pgx", dsn, of+"state = 'streaming'")); err != nil {
 		return err
 	}
-	if err := execSQL(context.Background(), "pgx", postgresDSN(primary.addr()), "ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()"); err != nil {
+	if err := execSQL(context.Background(), "pgx", dsn, "ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()"); err != nil {
 		return err
 	}
-	return eventually(is("sync_state = 'sync'"))
+	return eventually(isOne("pgx", dsn, of+"sync_state = 'sync'"))
 }
 
 // postgresPair starts a primary and its replica, which changes places with it at
@@ -260,7 +282,7 @@ func (s *server) follow(primary *server) error {
 func postgresPair(t *testing.T) (dsn string, failover func() error) {
 	t.Helper()
 	primary, replica := startPostgres(t), newPostgres(t)
-	require.NoError(t, replica.follow(primary))
+	require.NoError(t, replica.followPostgres(primary))
 	return postgresDSN(primary.addr()+","+replica.addr(), "target_session_attrs=read-write"), func() error {
 		if err := primary.stop(syscall.SIGQUIT); err != nil {
 			return err
@@ -269,7 +291,7 @@ func postgresPair(t *testing.T) (dsn string, failover func() error) {
 			return err
 		}
 		primary, replica = replica, primary
-		return replica.follow(primary)
+		return replica.followPostgres(primary)
 	}
 }
 
@@ -301,19 +323,122 @@ ignore_startup_parameters = extra_float_digits
 	return s
 }
 
-func mariaDSN(s *server) string { return "root@tcp(" + s.addr() + ")/test" }
+func mariaDSN(addr string) string { return "root@tcp(" + addr + ")/test" }
 
-func startMariaDB(t *testing.T, args ...string) *server {
+// newMariaDB makes a server that has no data yet.
+func newMariaDB(t *testing.T) *server {
 	t.Helper()
 	address(t, mysqlVariable)
 	s := newServer(t, "mysql")
-	require.NoError(t, s.run("mariadb-install-db", "--no-defaults", "--datadir="+s.data(), "--auth-root-authentication-method=normal", "--skip-test-db"))
-	s.args = append([]string{"mariadbd", "--no-defaults", "--datadir=" + s.data(), "--bind-address=127.0.0.1", "--port=" + s.port,
-		"--socket=" + filepath.Join(s.dir, "socket"), "--pid-file=" + filepath.Join(s.dir, "pid")}, args...)
+	s.args = []string{"mariadbd", "--no-defaults", "--datadir=" + s.data(), "--bind-address=127.0.0.1", "--port=" + s.port,
+		"--socket=" + filepath.Join(s.dir, "socket"), "--pid-file=" + filepath.Join(s.dir, "pid"),
+		"--log-bin=binlog", "--log-slave-updates", "--sync-binlog=1",
+		"--rpl-semi-sync-slave-enabled=ON", "--rpl-semi-sync-master-wait-point=AFTER_SYNC", "--rpl-semi-sync-master-timeout=60000"}
 	s.ask = askSQL("mysql", "root@tcp("+s.addr()+")/")
-	require.NoError(t, s.start())
-	require.NoError(t, execSQL(t.Context(), "mysql", "root@tcp("+s.addr()+")/", "CREATE DATABASE test"))
 	return s
+}
+
+// startEmptyMariaDB starts it with nothing but the database test, and with an id
+// that none before it has had: a replica leaves out what it takes for its own.
+func (s *server) startEmptyMariaDB() error {
+	if err := os.RemoveAll(s.data()); err != nil {
+		return err
+	}
+	if err := s.run("mariadb-install-db", "--no-defaults", "--datadir="+s.data(), "--auth-root-authentication-method=normal", "--skip-test-db"); err != nil {
+		return err
+	}
+	if err := s.start(); err != nil {
+		return err
+	}
+	return execSQL(context.Background(), "mysql", "root@tcp("+s.addr()+")/", "SET GLOBAL server_id = UNIX_TIMESTAMP()", "CREATE DATABASE IF NOT EXISTS test")
+}
+
+func startMariaDB(t *testing.T) *server {
+	t.Helper()
+	s := newMariaDB(t)
+	require.NoError(t, s.startEmptyMariaDB())
+	return s
+}
+
+// followMariaDB makes s a replica of primary, for which each commit waits from
+// then on.
+func (s *server) followMariaDB(primary *server) error {
+	if err := s.startEmptyMariaDB(); err != nil {
+		return err
+	}
+	dsn := mariaDSN(primary.addr())
+	if err := execSQL(context.Background(), "mysql", dsn, "SET GLOBAL rpl_semi_sync_master_enabled = ON"); err != nil {
+		return err
+	}
+	if err := execSQL(context.Background(), "mysql", mariaDSN(s.addr()),
+		"CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = "+primary.port+", MASTER_USER = 'root', MASTER_USE_GTID = slave_pos", "START SLAVE"); err != nil {
+		return err
+	}
+	return eventually(isOne("mysql", dsn, "SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'Rpl_semi_sync_master_clients'"))
+}
+
+// mariaDBPair starts a primary and its replica, which changes places with it at
+// each failover: the primary crashes, and comes back as a replica that was made
+// anew. A proxy leads to the primary, as the driver knows of one address.
+func mariaDBPair(t *testing.T) (dsn string, failover func() error) {
+	t.Helper()
+	primary, replica := startMariaDB(t), newMariaDB(t)
+	require.NoError(t, replica.followMariaDB(primary))
+	p := startProxy(t, primary.addr())
+	return mariaDSN(p.addr), func() error {
+		if err := primary.stop(syscall.SIGKILL); err != nil {
+			return err
+		}
+		if err := eventually(isOne("mysql", mariaDSN(replica.addr()),
+			"SELECT count(*) FROM information_schema.PROCESSLIST WHERE COMMAND = 'Slave_SQL' AND STATE LIKE 'Slave has read all relay log%'")); err != nil {
+			return err
+		}
+		if err := execSQL(context.Background(), "mysql", mariaDSN(replica.addr()), "STOP SLAVE", "RESET SLAVE ALL"); err != nil {
+			return err
+		}
+		primary, replica = replica, primary
+		p.target.Store(primary.addr())
+		return replica.followMariaDB(primary)
+	}
+}
+
+// A proxy hands connections on to the target of the moment.
+type proxy struct {
+	addr   string
+	target atomic.Value // string
+}
+
+func startProxy(t *testing.T, target string) *proxy {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { l.Close() })
+	p := &proxy{addr: l.Addr().String()}
+	p.target.Store(target)
+	go func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go p.serve(client)
+		}
+	}()
+	return p
+}
+
+func (p *proxy) serve(client net.Conn) {
+	defer client.Close()
+	server, err := net.Dial("tcp", p.target.Load().(string))
+	if err != nil {
+		return
+	}
+	defer server.Close()
+	go func() {
+		_, _ = io.Copy(server, client)
+		server.Close()
+	}()
+	_, _ = io.Copy(client, server)
 }
 
 func redisURL(s *server) string { return "redis://" + s.addr() + "/0" }
@@ -336,4 +461,94 @@ func (s *server) redis(do func(c *redis.Client) error) error {
 	c := redis.NewClient(&redis.Options{Addr: s.addr()})
 	defer c.Close()
 	return do(c)
+}
+
+// sentinelPair starts a primary and its replica, which changes places with it at
+// each failover. The primary crashes, but not before the replica has caught up, as
+// Redis would lose what it had answered for and not passed on; and it comes back
+// only when Sentinel sends nobody there any more.
+func sentinelPair(t *testing.T) (url string, failover func() error) {
+	t.Helper()
+	primary := startRedis(t)
+	replica := startRedis(t, "--replicaof", "127.0.0.1 "+primary.port)
+	sentinel := newServer(t, "root")
+	require.NoError(t, os.WriteFile(filepath.Join(sentinel.dir, "conf"), fmt.Appendf(nil, `bind 127.0.0.1
+port %s
+sentinel monitor main 127.0.0.1 %s 1
+sentinel failover-timeout main 1000
+sentinel down-after-milliseconds main 60000
+`, sentinel.port, primary.port), 0o600))
+	sentinel.args = []string{"redis-server", "conf", "--sentinel"}
+	client := redis.NewSentinelClient(&redis.Options{Addr: sentinel.addr()})
+	t.Cleanup(func() { _ = client.Close() })
+	knowsReplica := func(ctx context.Context) error {
+		replicas, err := client.Replicas(ctx, "main").Result()
+		if err == nil && (len(replicas) != 1 || replicas[0]["flags"] != "slave") {
+			err = fmt.Errorf("Sentinel knows of %d replicas", len(replicas))
+		}
+		return err
+	}
+	sentinel.ask = knowsReplica
+	require.NoError(t, sentinel.start())
+
+	// A slow machine must not make Sentinel believe that the primary was killed.
+	wait := func(ms string) error {
+		return client.Set(context.Background(), "main", "down-after-milliseconds", ms).Err()
+	}
+	return "redis://" + sentinel.addr() + "/0?master_name=main", func() error {
+		if err := primary.redis(func(c *redis.Client) error {
+			return c.Do(context.Background(), "client", "pause", "60000", "write").Err()
+		}); err != nil {
+			return err
+		}
+		if err := eventually(func(ctx context.Context) error {
+			is, should := replica.replication(ctx)["master_repl_offset"], primary.replication(ctx)["master_repl_offset"]
+			if is == "" || is != should {
+				return fmt.Errorf("the replica is at %q of %q", is, should)
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+		if err := errors.Join(primary.stop(syscall.SIGKILL), wait("100")); err != nil {
+			return err
+		}
+		if err := eventually(func(ctx context.Context) error {
+			at, err := client.GetMasterAddrByName(ctx, "main").Result()
+			if err == nil && at[1] != replica.port {
+				err = errors.New("nobody takes over")
+			}
+			return err
+		}); err != nil {
+			return err
+		}
+		primary, replica = replica, primary
+		if err := errors.Join(wait("60000"), replica.start()); err != nil {
+			return err
+		}
+		if err := replica.redis(func(c *redis.Client) error {
+			return c.ReplicaOf(context.Background(), "127.0.0.1", primary.port).Err() // Sentinel would take 10 seconds to say so
+		}); err != nil {
+			return err
+		}
+		if err := eventually(func(ctx context.Context) error {
+			if replica.replication(ctx)["master_link_status"] != "up" {
+				return errors.New("what was the primary does not become the replica")
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+		return eventually(knowsReplica)
+	}
+}
+
+// replication returns what a Redis says of it, nothing if it does not answer.
+func (s *server) replication(ctx context.Context) (says map[string]string) {
+	_ = s.redis(func(c *redis.Client) error {
+		info, err := c.InfoMap(ctx, "replication").Result()
+		says = info["Replication"]
+		return err
+	})
+	return says
 }
