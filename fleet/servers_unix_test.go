@@ -71,6 +71,7 @@ func (s *server) as(args ...string) (*exec.Cmd, error) {
 	}
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Dir = s.dir
+	cmd.Env = append(os.Environ(), "TMPDIR="+s.dir) // MariaDB's get in each other's way
 	return cmd, nil
 }
 

@@ -135,6 +135,7 @@ func withTable(t *testing.T, dialect sqlstore.Dialect, driver, dsn string) place
 	}
 	s, err := p.table()
 	require.NoError(t, err)
+	s.DB.SetMaxIdleConns(0) // its server is disturbed, or its connections are counted
 	t.Cleanup(func() {
 		defer s.DB.Close()
 		_, err := s.DB.ExecContext(soon(t), "DROP TABLE IF EXISTS "+p.Name)
