@@ -209,17 +209,32 @@ func (l *lease) write(ctx context.Context, st *statement, after string, args ...
 	return fmt.Errorf("%w: another was in", ErrLeaseLost)
 }
 
-// release lets go, and leaves what is kept as it was. What cannot be let go now
-// is free when the lease is over.
+// release lets go, and leaves what is kept as it was. While the database cannot be
+// reached that is tried on in the background: others could not get in before the
+// lease is over.
 func (l *lease) release(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptTimeout/2)
+	ctx = context.WithoutCancel(ctx)
+	if l.letGo(ctx) == nil {
+		return
+	}
+	go func() {
+		ctx, cancel := context.WithTimeout(ctx, l.store.lease())
+		defer cancel()
+		for wait := 50 * time.Millisecond; pause(ctx, wait) == nil && l.letGo(ctx) != nil; wait = min(2*wait, 5*time.Second) {
+		}
+	}()
+}
+
+func (l *lease) letGo(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, attemptTimeout/2)
 	defer cancel()
 	if l.old == nil {
 		if n, err := l.store.exec(ctx, l.sql.forget, l.key, l.id); err != nil || n == 1 {
-			return
+			return err
 		}
 	}
-	_, _ = l.store.exec(ctx, l.sql.release, l.key, l.id)
+	_, err := l.store.exec(ctx, l.sql.release, l.key, l.id)
+	return err
 }
 
 // A row is an answer of the database.

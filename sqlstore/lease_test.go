@@ -200,6 +200,33 @@ func TestADatabaseThatIsAwayForAMomentLosesNothing(t *testing.T) {
 	}
 }
 
+// Nobody died, so nobody has to wait for the end of a lease.
+func TestAKeyIsFreeSoonAfterItCouldNotBeLetGo(t *testing.T) {
+	eachServer(t, func(t *testing.T, d database) {
+		place := d.table(t)
+		other := d.open(t, place)
+		keep(t, other, "key", "old")
+		p := d.behindProxy(t)
+		s := d.open(t, place)
+		s.Lease = 0
+		failed := errors.New("f fails")
+		for _, key := range []string{"key", "missing"} {
+			require.ErrorIs(t, s.Update(patient(t), key, func(context.Context, []byte) ([]byte, time.Time, error) {
+				p.set(cut)
+				time.AfterFunc(time.Second/2, func() { p.set(open) })
+				return nil, time.Time{}, failed
+			}), failed)
+			keep(t, other, key, "new")
+		}
+
+		p.set(deaf)
+		time.AfterFunc(time.Second/4, func() { p.set(cut) })
+		time.AfterFunc(time.Second, func() { p.set(open) })
+		require.Error(t, s.Update(patient(t), "key", returning("never")), "the answer to the claim is lost")
+		keep(t, other, "key", "newer")
+	})
+}
+
 func TestAFailedUpdateLeavesNoRow(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, d database) {
 		place := d.table(t)
