@@ -118,12 +118,23 @@ func (p *Process) Interrupt() {
 // Ends waits for the end of the process, which has to be a good one.
 func (p *Process) Ends() {
 	p.t.Helper()
+	require.NoError(p.t, p.wait(), "how it ended")
+}
+
+// Fails waits for the end of the process, which has to be a bad one.
+func (p *Process) Fails() {
+	p.t.Helper()
+	require.Error(p.t, p.wait(), "how it ended")
+}
+
+func (p *Process) wait() error {
+	p.t.Helper()
 	select {
 	case <-p.ended:
-		require.NoError(p.t, p.err, "how it ended")
 	case <-time.After(patience):
 		require.FailNow(p.t, "it does not end")
 	}
+	return p.err
 }
 
 // Stop is Interrupt and Ends.
