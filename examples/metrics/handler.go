@@ -129,6 +129,11 @@ func (m *metrics) count(r slog.Record) {
 	}
 }
 
+// Settled is for an app to call when it has itself replaced or deleted the token of
+// key, by Accounts.Save or Forget: these are not logged, and end that one is
+// unsaved.
+func (m *metrics) Settled(key string) { m.setUnsaved(key, false) }
+
 func (m *metrics) setUnsaved(key string, unsaved bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"maps"
@@ -78,13 +79,32 @@ func TestATokenThatIsSavedAfterAllIsNotUnsavedAnyMore(t *testing.T) {
 	defer to.Close()
 	accounts, mend, err := goWrong(t.Context(), to)
 	require.NoError(t, err)
+	assertUnsaved(t, reg, 1)
 	mend()
 	require.NoError(t, accounts.Wait(t.Context()))
-	assert.NoError(t, testutil.GatherAndCompare(reg, strings.NewReader(`
+	assertUnsaved(t, reg, 0)
+}
+
+func TestAnAccountThatTheAppForgetsIsNotUnsavedAnyMore(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	handler := NewHandler(slog.DiscardHandler, reg)
+	to := settings.Open(true, slog.New(handler))
+	defer to.Close()
+	accounts, mend, err := goWrong(t.Context(), to)
+	require.NoError(t, err)
+	defer mend()
+	require.NoError(t, accounts.Forget(t.Context(), "erin"))
+	handler.Settled("erin")
+	assertUnsaved(t, reg, 0)
+}
+
+func assertUnsaved(t *testing.T, reg prometheus.Gatherer, n int) {
+	t.Helper()
+	assert.NoError(t, testutil.GatherAndCompare(reg, strings.NewReader(fmt.Sprintf(`
 		# HELP pinterest_tokens_unsaved Accounts whose newest token is in this process's memory alone.
 		# TYPE pinterest_tokens_unsaved gauge
-		pinterest_tokens_unsaved 0
-	`), "pinterest_tokens_unsaved"))
+		pinterest_tokens_unsaved %d
+	`, n)), "pinterest_tokens_unsaved"))
 }
 
 // Every metric, and every label and its value, that a rule names is exposed.
