@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -50,7 +51,8 @@ var (
 		`[?&][\w.~%-]+=([^\s"'&<>]+)`,
 		`([^\s"'/(=]*:[^\s"'/@]+)@`,
 		`(\bpin[acr][_.][^\s"'&,}<]+)`,
-		`((?:\b(?:0x)?[0-9a-f]{1,3}[\s,;:]+){7,}(?:0x)?[0-9a-f]{1,3}\b)`, // bytes, as %v, % x and %#v write them
+		`((?:\b(?:0x)?[0-9a-f]{1,3}[\s,;:|/+]+){7,}(?:0x)?[0-9a-f]{1,3}\b)`,      // bytes, as %v, % x and %#v write them
+		`((?:(?:&#x?|[\\%]+(?:25)*(?:u\{?|x)?|u\+|=)[0-9a-f]{2,8}[\s,;}]*){6,})`, // characters, as HTML, JSON, URLs, mails and SQL escape them
 	}, "|"))
 
 	// A word ends where no secret would go on; a slash is left out, so that of a
@@ -94,7 +96,9 @@ func (h *hider) text(s string) string {
 		if len(secret) < shortest {
 			continue
 		}
-		for _, known := range []string{secret, base64.StdEncoding.EncodeToString([]byte(secret)), hex.EncodeToString([]byte(secret))} {
+		raw, backwards := []byte(secret), []byte(secret)
+		slices.Reverse(backwards)
+		for _, known := range []string{secret, string(backwards), base64.StdEncoding.EncodeToString(raw), base32.StdEncoding.EncodeToString(raw), hex.EncodeToString(raw)} {
 			n := min(len(known), piece)
 			for i := 0; i+n <= len(s); i++ {
 				if strings.Contains(known, s[i:i+n]) {

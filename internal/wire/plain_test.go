@@ -2,6 +2,7 @@ package wire
 
 import (
 	"context"
+	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -228,6 +229,40 @@ func echoes(secret string) map[string]string {
 		"HTML":      html.EscapeString(secret),
 		"JSON":      strings.Trim(string(data), `"`),
 		"quoted":    strings.Trim(strconv.Quote(secret), `"`),
+		"base32":    base32.StdEncoding.EncodeToString(b),
+	}
+}
+
+// escapes are the ways to write a character of a secret by its number.
+var escapes = map[string]string{
+	"HTML": "&#%d;", "HTML in hex": "&#x%x;", "padded HTML": "&#%05d;", "no semicolon": "&#%d",
+	"JSON": `\u%04x`, "JSON twice": `\\u%04X`, "JavaScript": `\u{%x}`, "escape": "%%u%04X",
+	"hex": `\x%02x`, "octal": `\%03o`, "URL": "%%%02x", "URL twice": "%%25%02X", "mail": "=%02X", "Unicode": "U+%04X ",
+	"bars": "%d|", "slashes": "%d/", "pluses": "%d+",
+}
+
+func TestASecretThatIsEscapedCharacterByCharacterIsNotShown(t *testing.T) {
+	for seed := range uint64(4) {
+		r := rand.New(rand.NewPCG(seed, 5))
+		for kind, a := range alphabets {
+			if a.length < 8 {
+				continue
+			}
+			secret := randomSecret(r, kind)
+			for name, escape := range escapes {
+				var echo, six string
+				for i, c := range []byte(secret) {
+					echo += fmt.Sprintf(escape, c)
+					if i < piece {
+						six = echo
+					}
+				}
+				said := Plain("The value " + echo + " is bad")
+				assert.Contains(t, said, "The value", name)
+				assert.NotContains(t, said, strings.TrimSpace(six), "%s %s", kind, name)
+				assert.Less(t, len(strings.ReplaceAll(said, redacted, "")), len("The value  is bad")+6*piece, "%s %s: %s", kind, name, said)
+			}
+		}
 	}
 }
 
@@ -390,6 +425,10 @@ func TestAQuietErrorCanBeTakenApart(t *testing.T) {
 	_, ok = errors.AsType[*url.Error](Quiet(cause))
 	assert.False(t, ok)
 	assert.NoError(t, Quiet(nil))
+}
+
+func TestASecretThatIsWrittenBackwardsIsNotShown(t *testing.T) {
+	assert.Equal(t, "The value [redacted] is bad", Plain("The value emases nepo is bad", "open sesame"))
 }
 
 func FuzzPlain(f *testing.F) {
