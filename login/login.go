@@ -14,6 +14,8 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"strings"
+	"unicode"
 
 	"github.com/go-pinterest/pinterest"
 )
@@ -32,13 +34,22 @@ func check(c *pinterest.Config) error {
 	if c == nil {
 		return errors.New("login: the Config is nil")
 	}
-	for _, field := range []struct{ name, value string }{{"ClientID", c.ClientID}, {"ClientSecret", c.ClientSecret}, {"RedirectURL", c.RedirectURL}} {
-		if field.value == "" {
-			return fmt.Errorf("login: Config.%s is empty: set it to what Pinterest's developer page shows for the app", field.name)
+	const shown = ": set it to what Pinterest's developer page shows for the app"
+	for _, field := range []struct{ name, value, such string }{
+		{"ClientID", c.ClientID, ""}, {"ClientSecret", c.ClientSecret, ""}, {"RedirectURL", c.RedirectURL, ", such as http://localhost:8085/"},
+	} {
+		switch {
+		case field.value == "":
+			return errors.New("login: Config." + field.name + " is empty" + shown)
+		case strings.ContainsFunc(field.value, unseen):
+			return errors.New("login: Config." + field.name + " holds white space or a control character" + shown + field.such)
 		}
 	}
 	return nil
 }
+
+// unseen reports whether r comes with a value that was read from a file or pasted.
+func unseen(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 
 var errorWord = regexp.MustCompile(`^[a-z_]{1,40}$`)
 

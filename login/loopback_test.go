@@ -180,11 +180,16 @@ func TestARedirectURLThatLeadsElsewhereIsRefused(t *testing.T) {
 }
 
 func TestNobodyIsBotheredForAnAppThatLacksSomething(t *testing.T) {
-	for name, conf := range map[string]*pinterest.Config{
-		"ClientID": {ClientSecret: "2", RedirectURL: "http://localhost:8085/"}, "ClientSecret": {ClientID: "1", RedirectURL: "http://localhost:8085/"}, "RedirectURL": {ClientID: "1", ClientSecret: "2"},
+	for fault, conf := range map[string]*pinterest.Config{
+		"ClientID is empty":        {ClientSecret: "2", RedirectURL: "http://localhost:8085/"},
+		"ClientSecret is empty":    {ClientID: "1", RedirectURL: "http://localhost:8085/"},
+		"RedirectURL is empty":     {ClientID: "1", ClientSecret: "2"},
+		"ClientID holds white":     {ClientID: "1\n", ClientSecret: "2", RedirectURL: "http://localhost:8085/"},
+		"ClientSecret holds white": {ClientID: "1", ClientSecret: "2\r", RedirectURL: "http://localhost:8085/"},
+		"RedirectURL holds white":  {ClientID: "1", ClientSecret: "2", RedirectURL: " http://localhost:8085/"},
 	} {
 		_, err := login.Loopback(t.Context(), conf, func(string) error { panic("nothing to open") })
-		assert.ErrorContains(t, err, "Config."+name+" is empty")
+		assert.ErrorContains(t, err, "Config."+fault)
 		var told error
 		h := &login.Handler{Config: conf, Done: func(_ http.ResponseWriter, _ *http.Request, _ *oauth2.Token, err error) { told = err }}
 		w := httptest.NewRecorder()
