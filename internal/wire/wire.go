@@ -161,12 +161,17 @@ func newAnswer(req *http.Request, resp *http.Response, hide *hider) *Answer {
 	return a
 }
 
-// publicRequest has no context either: it may hold anything.
+// publicRequest has no context either: it may hold anything. Nor has it the
+// headers that a cookie jar or a transport added.
 func publicRequest(req *http.Request) *http.Request {
 	to := *req.URL
 	to.User, to.RawQuery = nil, ""
-	header := req.Header.Clone()
-	header.Del("Authorization")
+	header := make(http.Header)
+	for _, name := range []string{"Accept", "Content-Type"} {
+		if v, ok := req.Header[name]; ok {
+			header[name] = v
+		}
+	}
 	return &http.Request{Method: req.Method, URL: &to, Header: header, Body: http.NoBody}
 }
 
