@@ -3,8 +3,10 @@ package wire
 import (
 	"bytes"
 	"cmp"
+	"compress/flate"
 	"compress/gzip"
 	"compress/zlib"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +15,8 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 const (
@@ -27,7 +31,7 @@ var errTooLong = fmt.Errorf("the answer is longer than %d bytes", maxAnswer)
 // as it is: the server may have used up a refresh token for it.
 func read(resp *http.Response, hide *hider) (fields map[string]any, problem string, cut bool) {
 	body, err := readUpTo(resp.Body)
-	body, err = unpack(body, err)
+	body, err = unpack(body, err, resp.Header.Get("Content-Encoding") == "deflate")
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	fields, whole := readFields(body, kind)
 	switch {
@@ -55,14 +59,17 @@ func readUpTo(r io.Reader) ([]byte, error) {
 }
 
 // unpack undoes compression, which is known by how the body begins: it may
-// come unasked, unnamed, twice, and without its end.
-func unpack(body []byte, err error) ([]byte, error) {
+// come unasked, unnamed, twice, and without its end. Many servers leave out how
+// one that is deflated begins.
+func unpack(body []byte, err error, deflated bool) ([]byte, error) {
 	for range 2 {
 		var r io.Reader
 		if z, no := gzip.NewReader(bytes.NewReader(body)); no == nil {
 			r = z
 		} else if z, no := zlib.NewReader(bytes.NewReader(body)); no == nil {
 			r = z
+		} else if deflated && !utf8.Valid(body) {
+			r = flate.NewReader(bytes.NewReader(body))
 		} else {
 			break
 		}
@@ -80,7 +87,7 @@ func readFields(body []byte, kind string) (fields map[string]any, whole bool) {
 			return ' '
 		}
 		return r
-	}, body)
+	}, utf8Of(body))
 	body = bytes.Trim(body, " \ufeff")
 	whole = true
 	isObject := bytes.HasPrefix(body, []byte("{"))
@@ -109,6 +116,25 @@ func readFields(body []byte, kind string) (fields map[string]any, whole bool) {
 	return fields, whole
 }
 
+// utf8Of returns the UTF-8 of a body that is UTF-16, as its mark says or an
+// object's first brace.
+func utf8Of(body []byte) []byte {
+	var order binary.ByteOrder
+	switch begin := string(body[:min(len(body), 2)]); begin {
+	case "\xff\xfe", "{\x00":
+		order = binary.LittleEndian
+	case "\xfe\xff", "\x00{":
+		order = binary.BigEndian
+	default:
+		return body
+	}
+	units := make([]uint16, len(body)/2)
+	for i := range units {
+		units[i] = order.Uint16(body[2*i:])
+	}
+	return []byte(string(utf16.Decode(units)))
+}
+
 // telling reports whether fields are those of an OAuth answer.
 func telling(fields map[string]any) bool {
 	for _, name := range []string{"access_token", "error", "code", "message"} {
@@ -123,7 +149,7 @@ var nextField = regexp.MustCompile(`, *"|}`)
 
 // readObject reads the JSON object that data begins with field by field, so
 // that what is odd about one field, or how the object ends, loses none of the
-// others. The last of a name wins. Rest is what follows.
+// others. The last of a name wins that says something. Rest is what follows.
 func readObject(data []byte) (fields map[string]any, rest []byte, whole bool) {
 	fields = make(map[string]any)
 	rest = data[1:]
@@ -145,7 +171,10 @@ func readObject(data []byte) (fields map[string]any, rest []byte, whole bool) {
 		var raw json.RawMessage
 		var err error
 		rest, err = decode(after, &raw)
-		if _, odd := errors.AsType[*json.SyntaxError](err); odd && !bytes.ContainsAny(after[:1], "{[") {
+		if _, odd := errors.AsType[*json.SyntaxError](err); odd {
+			if bytes.ContainsAny(after[:1], "{[") {
+				after = afterBrackets(after)
+			}
 			if next := nextField.FindIndex(after); next != nil {
 				rest = after[next[0]:]
 				continue
@@ -161,8 +190,31 @@ func readObject(data []byte) (fields map[string]any, rest []byte, whole bool) {
 		if _, isNumber := v.(float64); isNumber && len(rest) == 0 {
 			return fields, nil, false // it may go on
 		}
-		fields[name] = v
+		if stringOf(fields, name) == "" || v != nil && v != "" {
+			fields[name] = v
+		}
 	}
+}
+
+// afterBrackets returns what follows the object or list that data begins with.
+func afterBrackets(data []byte) []byte {
+	depth, quoted := 0, false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{', c == '[':
+			depth++
+		case c == '}', c == ']':
+			if depth--; depth == 0 {
+				return data[i+1:]
+			}
+		}
+	}
+	return nil
 }
 
 // decode reads the JSON value that data begins with.
