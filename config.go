@@ -222,7 +222,7 @@ func (c *Config) tokenEndpoint() string {
 // issued reports whether t can be of the server that c speaks to.
 func (c *Config) issued(t *oauth2.Token) bool {
 	from := extraText(t, extraIssuer)
-	return from == "" || sameHost(from, c.host())
+	return from == "" || sameServer(from, c.host())
 }
 
 // foreign is the error of a token that c did not issue.

@@ -30,7 +30,7 @@ func (c *Config) ConversionToken(ctx context.Context, src oauth2.TokenSource) (*
 	switch {
 	case src == nil || isOurs && ours == nil:
 		return fail(errors.New("the token source is nil: pass one whose tokens have the scope " + ScopeAdsWrite))
-	case isOurs && ours.origin.conf != nil && ours.origin.conf.host() != to.Host:
+	case isOurs && ours.origin.conf != nil && !sameServer(ours.origin.conf.host(), to.Host):
 		return fail(misconfigured("the token source is another server's: use the Config that made it"))
 	case isOurs:
 		token, err = ours.TokenContext(ctx)
@@ -58,5 +58,7 @@ func (c *Config) ConversionToken(ctx context.Context, src oauth2.TokenSource) (*
 	}
 	t := &oauth2.Token{TokenType: "Bearer"} // the answer's "conversion" is no scheme: the API takes it as a bearer token
 	t.AccessToken, _ = a.Fields["access_token"].(string)
+	a.Fields[extraIssuer] = to.Host
+	delete(a.Fields, extraGrant) // of which Pinterest knows nothing
 	return t.WithExtra(a.Fields), nil
 }

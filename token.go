@@ -244,6 +244,7 @@ func (c *Config) newToken(answer map[string]any, grant string, old *oauth2.Token
 		t.ExpiresIn = max(1, int64(life/time.Second))
 	}
 	extra := maps.Clone(answer)
+	delete(extra, extraGrant) // of which Pinterest knows nothing
 	if grant == grantClientCredentials {
 		extra[extraGrant] = grant
 	}

@@ -329,3 +329,36 @@ func TestATokenGoesOnlyToTheServerThatIssuedIt(t *testing.T) {
 		}
 	})
 }
+
+func TestTheServerThatIssuedATokenIsTheSameHoweverItsHostIsWritten(t *testing.T) {
+	w := answering(http.StatusOK, goodAnswer)
+	ctx := w.context(t.Context())
+	for _, other := range []string{"https://api.pinterest.com:443/v5/oauth/token", "https://API.Pinterest.com/v5/oauth/token"} {
+		c := testConfig()
+		c.Endpoint = oauth2.Endpoint{TokenURL: other}
+		tok, err := c.Exchange(ctx, "code")
+		require.NoError(t, err)
+		_, err = testConfig().TokenSource(ctx, tok).Refresh(ctx)
+		require.NoError(t, err)
+		_, err = testConfig().ConversionToken(ctx, c.TokenSource(ctx, tok))
+		require.NoError(t, err)
+	}
+	c := testConfig()
+	c.Endpoint = oauth2.Endpoint{TokenURL: "https://api.pinterest.com:8443/v5/oauth/token"}
+	tok, err := c.Exchange(ctx, "code")
+	require.NoError(t, err)
+	_, err = testConfig().TokenSource(ctx, tok).Refresh(ctx)
+	require.ErrorIs(t, err, pinterest.ErrClientRejected)
+}
+
+func TestWhoIssuedATokenAndByWhichGrantIsNotTheAnswersToSay(t *testing.T) {
+	ctx := answering(http.StatusOK, `{"access_token":"pina_new","issuer":"example.com","grant":"client_credentials"}`).context(t.Context())
+	user, err := testConfig().Exchange(ctx, "code")
+	require.NoError(t, err)
+	conversion, err := testConfig().ConversionToken(ctx, oauth2.StaticTokenSource(user))
+	require.NoError(t, err)
+	for _, tok := range []*oauth2.Token{user, conversion} {
+		assert.Equal(t, "api.pinterest.com", tok.Extra("issuer"))
+		assert.Nil(t, tok.Extra("grant"))
+	}
+}

@@ -168,6 +168,10 @@ func sameHost(a, b string) bool {
 	return a != "" && (a == b || strings.EqualFold(a, b) && strings.IndexFunc(a+b, notASCII) < 0)
 }
 
+// sameServer compares the hosts of two token endpoints, of which one may name
+// the port of https and the other not.
+func sameServer(a, b string) bool { return sameHost(withPort(a, "https"), withPort(b, "https")) }
+
 func notASCII(r rune) bool { return r > '~' }
 
 // withPort adds the scheme's port to a host that has none.
