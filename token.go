@@ -1,6 +1,7 @@
 package pinterest
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"math"
 	"strings"
 	"time"
+	"unicode"
 
 	"golang.org/x/oauth2"
 
@@ -52,11 +54,25 @@ func GrantedScopes(t *oauth2.Token) []string {
 	if t == nil {
 		return nil
 	}
-	scope := extraText(t, extraScope)
-	if scope == "" {
+	return scopesOf(t.Extra(extraScope))
+}
+
+// scopesOf reads scopes in a string or in a list of strings; nil if there are none.
+func scopesOf(v any) (scopes []string) {
+	switch v := v.(type) {
+	case string:
+		scopes = strings.FieldsFunc(v, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
+	case []string:
+		scopes = scopesOf(strings.Join(v, " "))
+	case []any:
+		for _, v := range v {
+			scopes = append(scopes, scopesOf(v)...)
+		}
+	}
+	if len(scopes) == 0 {
 		return nil
 	}
-	return strings.FieldsFunc(scope, func(r rune) bool { return r == ' ' || r == ',' })
+	return scopes
 }
 
 func extraText(t *oauth2.Token, key string) string {
@@ -130,7 +146,7 @@ func unmarshalToken(data []byte) (*oauth2.Token, error) {
 		return fmt.Errorf("it is damaged: these %d bytes %s", len(data), what)
 	}
 	var fields map[string]any
-	if json.Unmarshal(data, &fields) != nil || fields == nil {
+	if json.Unmarshal(bytes.TrimPrefix(data, []byte("\ufeff")), &fields) != nil || fields == nil { // an editor may have put a mark before it
 		return nil, damaged("are not a token's JSON")
 	}
 	if why, ok := fields[unreadable].(string); ok {
@@ -154,7 +170,10 @@ func unmarshalToken(data []byte) (*oauth2.Token, error) {
 		RefreshToken: text("refresh_token"),
 	}
 	extra := make(map[string]any)
-	for _, name := range []string{extraScope, extraIssuer, extraGrant} {
+	if scopes := scopesOf(fields[extraScope]); scopes != nil {
+		extra[extraScope] = strings.Join(scopes, " ")
+	}
+	for _, name := range []string{extraIssuer, extraGrant} {
 		if s := text(name); s != "" {
 			extra[name] = s
 		}
@@ -265,7 +284,7 @@ func (c *Config) newToken(answer map[string]any, grant string, old *oauth2.Token
 				extra[extraRefreshAt] = float64(at.Unix())
 			}
 		}
-		if scope := extraText(old, extraScope); text(extraScope) == "" && scope != "" {
+		if scope := old.Extra(extraScope); scopesOf(extra[extraScope]) == nil && scopesOf(scope) != nil {
 			extra[extraScope] = scope
 		}
 	}

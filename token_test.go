@@ -362,3 +362,30 @@ func TestWhoIssuedATokenAndByWhichGrantIsNotTheAnswersToSay(t *testing.T) {
 		assert.Nil(t, tok.Extra("grant"))
 	}
 }
+
+func TestScopesAreReadInAStringOrAList(t *testing.T) {
+	want := []string{"boards:read", "pins:read"}
+	for _, scope := range []string{`"boards:read pins:read"`, `"boards:read,pins:read"`, `"boards:read\r\npins:read "`, `["boards:read","pins:read"]`, `["boards:read, pins:read", 7]`} {
+		ctx := answering(http.StatusOK, `{"access_token":"pina_new","refresh_token":"pinr.new","scope":`+scope+`}`).context(t.Context())
+		tok, err := testConfig().TokenSource(ctx, expiredToken().WithExtra(map[string]any{"scope": "ads:read"})).Refresh(ctx)
+		require.NoError(t, err)
+		assert.Equal(t, want, pinterest.GrantedScopes(tok), scope)
+		data, err := pinterest.MarshalToken(tok)
+		require.NoError(t, err)
+		tok, err = pinterest.UnmarshalToken(data)
+		require.NoError(t, err)
+		assert.Equal(t, want, pinterest.GrantedScopes(tok), scope)
+
+		tok, err = pinterest.UnmarshalToken([]byte(`{"access_token":"pina_new","scope":` + scope + `}`))
+		require.NoError(t, err)
+		assert.Equal(t, want, pinterest.GrantedScopes(tok), scope)
+	}
+	assert.Equal(t, want, pinterest.GrantedScopes(new(oauth2.Token).WithExtra(map[string]any{"scope": want})))
+	assert.Nil(t, pinterest.GrantedScopes(new(oauth2.Token).WithExtra(map[string]any{"scope": []any{" "}})))
+}
+
+func TestARecordThatAnEditorPutAMarkBeforeIsRead(t *testing.T) {
+	tok, err := pinterest.UnmarshalToken([]byte("\ufeff" + `{"access_token":"pina_new"}` + "\r\n"))
+	require.NoError(t, err)
+	assert.Equal(t, "pina_new", tok.AccessToken)
+}
