@@ -327,12 +327,4 @@ func isLoopback(host string) bool {
 
 // joinScopes puts commas between scopes. Pinterest's description allows
 // commas or single spaces; nearly every production integration sends commas.
-func joinScopes(scopes []string) string {
-	var named []string
-	for _, scope := range scopes {
-		if scope = strings.TrimSpace(scope); scope != "" {
-			named = append(named, scope)
-		}
-	}
-	return strings.Join(named, ",")
-}
+func joinScopes(scopes []string) string { return strings.Join(scopesOf(scopes), ",") }

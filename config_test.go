@@ -687,3 +687,24 @@ func TestWhiteSpaceInInputIsToldByName(t *testing.T) {
 		assert.Empty(t, w.requests(), name)
 	}
 }
+
+func TestScopesOfOneStringAreScopes(t *testing.T) {
+	c := testConfig()
+	c.Scopes = []string{"boards:read\npins:read", " ads:read, ", ","}
+	assert.Contains(t, c.AuthCodeURL("state"), "&scope=boards%3Aread%2Cpins%3Aread%2Cads%3Aread&")
+	c.Scopes = []string{" , "}
+	w := answering(http.StatusOK, goodAnswer)
+	_, err := c.ClientCredentials(w.context(t.Context())).Token()
+	require.ErrorContains(t, err, "Scopes is empty")
+	assert.Empty(t, w.requests())
+}
+
+func TestAnAccessTokenThatNoRequestCanCarryIsToldByWhatIsWrongWithIt(t *testing.T) {
+	for access, fault := range map[string]string{"pina_x\n": "the access token ends in a line break", "Bearer pina_x": "the access token holds a space"} {
+		w := answering(http.StatusOK, goodAnswer)
+		_, err := testConfig().TokenSource(w.context(t.Context()), &oauth2.Token{AccessToken: access}).Token()
+		require.ErrorIs(t, err, pinterest.ErrClientRejected)
+		require.ErrorContains(t, err, fault)
+		assert.Empty(t, w.requests())
+	}
+}

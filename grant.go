@@ -32,6 +32,8 @@ func (c *Config) refresh(ctx context.Context, t *oauth2.Token) (*oauth2.Token, e
 	switch {
 	case t == nil:
 		return fail(&decided{"there is no token to begin with: the user must authorize the app first", ErrReauthorize})
+	case t.RefreshToken == "" && checkTokens(t) != nil: // or it would be handed out
+		return fail(misconfigured(checkTokens(t).Error()))
 	case t.RefreshToken == "":
 		return fail(&decided{"the token has no refresh token to renew it by: the user must authorize the app again", ErrReauthorize})
 	case !c.issued(t):
@@ -71,7 +73,7 @@ func (c *Config) retrieve(ctx context.Context, op string, v url.Values, old *oau
 		asked := time.Now()
 		answer, err := c.attempt(ctx, op, v)
 		if err == nil {
-			if scope, _ := answer.Fields[extraScope].(string); scope == "" && v.Has("scope") {
+			if scopesOf(answer.Fields[extraScope]) == nil && v.Has("scope") {
 				answer.Fields[extraScope] = v.Get("scope") // RFC 6749, section 5.1
 			}
 			return c.newToken(answer.Fields, grant, old, asked), nil
