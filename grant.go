@@ -123,7 +123,7 @@ func (c *Config) post(ctx context.Context, op string, to *url.URL, r wire.Reques
 	ctx, cancel := context.WithTimeout(ctx, attemptTime)
 	defer cancel()
 	r.URL = to.String()
-	a, err := wire.Post(ctx, contextClient(ctx), r)
+	a, err := wire.Post(ctx, withoutTokens(contextClient(ctx)), r)
 	if err != nil && ctx.Err() == nil {
 		err = uncancelled{err}
 	}
@@ -151,6 +151,20 @@ func contextClient(ctx context.Context) *http.Client {
 		}
 	}
 	return http.DefaultClient
+}
+
+// withoutTokens returns client without the transports of x/oauth2 that it begins
+// with. They would send a token in place of what the request carries, and if it is
+// of the source that is being renewed, wait for that first.
+func withoutTokens(client *http.Client) *http.Client {
+	c := *client
+	for {
+		adds, ok := c.Transport.(*oauth2.Transport)
+		if !ok {
+			return &c
+		}
+		c.Transport = adds.Base
+	}
 }
 
 // pause waits for d or for ctx.

@@ -700,6 +700,18 @@ func TestATokenRequestGoesUntouchedThroughAClientThatAddsTokens(t *testing.T) {
 			}
 		})
 	}
+	t.Run("of x/oauth2", func(t *testing.T) {
+		w, inner := answering(http.StatusOK, goodAnswer), new(http.Client)
+		ctx := context.WithValue(t.Context(), oauth2.HTTPClient, inner)
+		src := testConfig().TokenSource(ctx, expiredToken())
+		*inner = *oauth2.NewClient(w.context(t.Context()), src) // the source's own: it would wait for itself
+		resp, err := oauth2.NewClient(ctx, src).Get(account)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Len(t, w.requests(), 2)
+		assert.Equal(t, "Basic MTIzNDU2NzpzM2NyZXQtb2YtdGhlLWFwcA==", w.requests()[0].header.Get("Authorization"))
+		assert.Equal(t, "Bearer pina_new", w.requests()[1].header.Get("Authorization"))
+	})
 	t.Run("its own", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := answering(http.StatusOK, goodAnswer)
