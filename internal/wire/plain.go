@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
@@ -170,7 +171,8 @@ func (h *hider) quotes(s string) bool {
 	return false
 }
 
-func (h *hider) error(err error) error { return &quietError{h.text(err.Error()), err} }
+// error reads err as fmt does, which a nil pointer in it does not crash.
+func (h *hider) error(err error) error { return &quietError{h.text(fmt.Sprint(err)), err} }
 
 // A quietError is an error of somebody else's, in words without secrets.
 type quietError struct {

@@ -425,6 +425,7 @@ func TestAQuietErrorCanBeTakenApart(t *testing.T) {
 	_, ok = errors.AsType[*url.Error](Quiet(cause))
 	assert.False(t, ok)
 	assert.NoError(t, Quiet(nil))
+	assert.EqualError(t, Quiet((*url.Error)(nil)), "<nil>", "as a careless store returns")
 }
 
 func TestASecretThatIsWrittenBackwardsIsNotShown(t *testing.T) {
