@@ -6,7 +6,6 @@ import (
 	"compress/flate"
 	"compress/gzip"
 	"compress/zlib"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,7 +14,6 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -87,7 +85,7 @@ func readFields(body []byte, kind string) (fields map[string]any, whole bool) {
 			return ' '
 		}
 		return r
-	}, utf8Of(body))
+	}, body)
 	body = bytes.Trim(body, " \ufeff")
 	whole = true
 	isObject := bytes.HasPrefix(body, []byte("{"))
@@ -114,25 +112,6 @@ func readFields(body []byte, kind string) (fields map[string]any, whole bool) {
 		}
 	}
 	return fields, whole
-}
-
-// utf8Of returns the UTF-8 of a body that is UTF-16, as its mark says or an
-// object's first brace.
-func utf8Of(body []byte) []byte {
-	var order binary.ByteOrder
-	switch begin := string(body[:min(len(body), 2)]); begin {
-	case "\xff\xfe", "{\x00":
-		order = binary.LittleEndian
-	case "\xfe\xff", "\x00{":
-		order = binary.BigEndian
-	default:
-		return body
-	}
-	units := make([]uint16, len(body)/2)
-	for i := range units {
-		units[i] = order.Uint16(body[2*i:])
-	}
-	return []byte(string(utf16.Decode(units)))
 }
 
 // telling reports whether fields are those of an OAuth answer.

@@ -5,7 +5,6 @@ import (
 	"compress/flate"
 	"compress/gzip"
 	"compress/zlib"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,7 +13,6 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
-	"unicode/utf16"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -92,9 +90,6 @@ func TestAnAnswerThatHoldsAnAccessTokenIsKeptWhateverIsOddAboutIt(t *testing.T) 
 		"a name twice, then empty": []byte(`{"access_token":"pina_new",` + strings.TrimSuffix(tokenAnswer[1:], "}") + `,"access_token":"","refresh_token":null}`),
 		"an odd object in it":      []byte(`{"more":{"x":NaN,"access_token":"pina_inner","y":"}"},` + tokenAnswer[1:]),
 		"an odd list in it":        []byte(`{"more":[1,"\"]",[2,],],` + tokenAnswer[1:]),
-		"UTF-16, little end first": inUTF16(binary.LittleEndian, "\ufeff"+tokenAnswer),
-		"UTF-16, big end first":    inUTF16(binary.BigEndian, "\ufeff"+tokenAnswer),
-		"UTF-16 without a mark":    inUTF16(binary.LittleEndian, tokenAnswer),
 		"no value JSON knows":      []byte(`{"more":NaN,"and":undefined,"x":'y',` + tokenAnswer[1:]),
 		"gzip":                     gzipped,
 		"gzip without trailer":     gzipped[:len(gzipped)-8],
@@ -125,13 +120,6 @@ func TestADeflatedAnswerIsReadWithoutItsHeader(t *testing.T) {
 		fields, _, _ := read(&http.Response{Header: http.Header{"Content-Encoding": {"deflate"}}, Body: io.NopCloser(strings.NewReader(body))}, new(hider))
 		assert.Equal(t, fieldsOf(t, tokenAnswer), fields)
 	}
-}
-
-func inUTF16(order binary.AppendByteOrder, s string) (b []byte) {
-	for _, unit := range utf16.Encode([]rune(s)) {
-		b = order.AppendUint16(b, unit)
-	}
-	return b
 }
 
 func TestAnAnswerThatBrokeOffKeepsEveryFieldThatCameWhole(t *testing.T) {
