@@ -24,22 +24,19 @@ func TestMain(m *testing.M) {
 	})
 }
 
-func TestSessions(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata",
+func TestSessions(t *testing.T) { testscript.Run(t, sessions("testdata")) }
+
+// sessions are the scripts of a directory.
+func sessions(dir string) testscript.Params {
+	return testscript.Params{
+		Dir:                 dir,
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // or each command would take a second more under -race
 			return setupFake(env)
 		},
-		Condition: func(name string) (bool, error) {
-			if name == "root" {
-				return os.Geteuid() == 0, nil
-			}
-			return false, fmt.Errorf("there is no condition %s", name)
-		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "set": setFake, "answered": answered, "counts": countsOfFake, "login": logIn},
-	})
+	}
 }
 
 // exits STATUS COMMAND [ARG...] executes a command that is to exit with the status.
