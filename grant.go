@@ -132,7 +132,7 @@ func (c *Config) post(ctx context.Context, op string, to *url.URL, r wire.Reques
 	}
 	token, _ := a.Fields["access_token"].(string)
 	switch {
-	case a.StatusCode/100 == 2 && (op == opRevoke || token != "" && wire.Printable(token)):
+	case a.Grants() || op == opRevoke && a.StatusCode/100 == 2:
 		return a, nil
 	case a.StatusCode/100 == 2 && a.Cut:
 		return nil, &Error{Op: op, Err: &passingError{errors.New(a.Problem)}}

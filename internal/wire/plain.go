@@ -27,7 +27,7 @@ const (
 // short numbers, versions, addresses and URLs, and nothing that could be a
 // secret. Never shown is what follows a name such as access_token= or has
 // Pinterest's prefix of tokens, nor six bytes in a row of one of the secrets, nor eight letters of one, spelled.
-func Plain(text string, secrets ...string) string { return (&hider{secrets}).text(text) }
+func Plain(text string, secrets ...string) string { return (&hider{secrets: secrets}).text(text) }
 
 // Quiet returns err in plain words. [errors.Is] and [errors.As] see err itself,
 // save the words of a [*url.Error].
@@ -35,11 +35,36 @@ func Quiet(err error, secrets ...string) error {
 	if err == nil {
 		return nil
 	}
-	return (&hider{secrets}).error(err)
+	return (&hider{secrets: secrets}).error(err)
 }
 
 // A hider takes secrets out of what somebody else said.
-type hider struct{ secrets []string }
+type hider struct {
+	secrets []string
+	forms   []form // of the secrets, as far as text has met them
+	met     int
+}
+
+// A form is a way to write a secret, and its letters and digits.
+type form struct{ known, letters string }
+
+// allForms returns the forms of all secrets. They are made once: an answer has
+// many texts.
+func (h *hider) allForms() []form {
+	for _, secret := range h.secrets[h.met:] {
+		if len(secret) < shortest {
+			continue
+		}
+		raw, backwards := []byte(secret), []byte(secret)
+		slices.Reverse(backwards)
+		for _, known := range []string{secret, string(backwards), base64.StdEncoding.EncodeToString(raw), base32.StdEncoding.EncodeToString(raw), hex.EncodeToString(raw)} {
+			letters, _ := onlyLetters(known)
+			h.forms = append(h.forms, form{known, letters})
+		}
+	}
+	h.met = len(h.secrets)
+	return h.forms
+}
 
 const namedValue = `(?:\\*["']([^"'\\]*)|([^\s"'&,;}<>\\]+))`
 
@@ -75,6 +100,9 @@ var (
 // text returns s in plain words. Each rule is applied to s as it is: what one
 // hides is no cover for another.
 func (h *hider) text(s string) string {
+	if s == "" {
+		return ""
+	}
 	s = strings.ToValidUTF8(s, "")
 	if len(s) > mostText { // what the last word was is not known
 		s = s[:max(0, strings.LastIndexFunc(s[:mostText], unicode.IsSpace))]
@@ -93,25 +121,17 @@ func (h *hider) text(s string) string {
 	// In pieces, a secret could read like words. In base64 for URLs, it has the
 	// letters that it has in the other.
 	letters, at := onlyLetters(s)
-	for _, secret := range h.secrets {
-		if len(secret) < shortest {
-			continue
-		}
-		raw, backwards := []byte(secret), []byte(secret)
-		slices.Reverse(backwards)
-		for _, known := range []string{secret, string(backwards), base64.StdEncoding.EncodeToString(raw), base32.StdEncoding.EncodeToString(raw), hex.EncodeToString(raw)} {
-			n := min(len(known), piece)
-			for i := 0; i+n <= len(s); i++ {
-				if strings.Contains(known, s[i:i+n]) {
-					hide(i, i+n)
-				}
+	for _, f := range h.allForms() {
+		n := min(len(f.known), piece)
+		for i := 0; i+n <= len(s); i++ {
+			if strings.Contains(f.known, s[i:i+n]) {
+				hide(i, i+n)
 			}
-			known, _ := onlyLetters(known)
-			for i := 0; i+spelled <= len(letters); i++ {
-				if strings.Contains(known, letters[i:i+spelled]) {
-					for _, i := range at[i : i+spelled] {
-						hidden[i] = true
-					}
+		}
+		for i := 0; i+spelled <= len(letters); i++ {
+			if strings.Contains(f.letters, letters[i:i+spelled]) {
+				for _, i := range at[i : i+spelled] {
+					hidden[i] = true
 				}
 			}
 		}
@@ -131,9 +151,10 @@ func (h *hider) text(s string) string {
 // onlyLetters returns the letters and digits of ASCII in s, in lower case, and
 // where they are.
 func onlyLetters(s string) (letters string, at []int) {
-	var b []byte
+	b := make([]byte, 0, len(s))
+	at = make([]int, 0, len(s))
 	for i, r := range s {
-		if r = unicode.ToLower(r); strings.ContainsRune("0123456789abcdefghijklmnopqrstuvwxyz", r) {
+		if r = unicode.ToLower(r); '0' <= r && r <= '9' || 'a' <= r && r <= 'z' {
 			b, at = append(b, byte(r)), append(at, i)
 		}
 	}

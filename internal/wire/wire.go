@@ -28,7 +28,8 @@ type Request struct {
 }
 
 // An Answer is what the endpoint said. Its words hold no secret; only Fields
-// are raw.
+// are raw. One that [Answer.Grants] has no words: they take longer to make than
+// all the rest of a renewal, and nobody would read them.
 type Answer struct {
 	StatusCode  int
 	Fields      map[string]any // of the JSON object or form, its strings trimmed, as secret as a token; nil if there is none
@@ -118,6 +119,9 @@ func newAnswer(req *http.Request, resp *http.Response, hide *hider) *Answer {
 			a.Fields[name] = strings.TrimSpace(s)
 		}
 	}
+	if a.Grants() {
+		return a
+	}
 	hide.secrets = append(hide.secrets, stringOf(a.Fields, "access_token"), stringOf(a.Fields, "refresh_token"))
 	if a.StatusCode/100 == 3 {
 		a.Problem = "the endpoint answered with a redirect, which a token request never follows: check Endpoint.TokenURL"
@@ -159,6 +163,12 @@ func newAnswer(req *http.Request, resp *http.Response, hide *hider) *Answer {
 	}
 	a.RequestID = a.Response.Header.Get("X-Pinterest-Rid")
 	return a
+}
+
+// Grants reports whether the endpoint issued an access token that can be used.
+func (a *Answer) Grants() bool {
+	token := stringOf(a.Fields, "access_token")
+	return a.StatusCode/100 == 2 && token != "" && Printable(token)
 }
 
 // publicRequest has no context either: it may hold anything. Nor has it the

@@ -256,7 +256,7 @@ func TestNoAnswerHoldsASecretWhateverTheServerEchoes(t *testing.T) {
 					if strings.HasPrefix(how, "Basic") && text != echo {
 						continue
 					}
-					for _, status := range []int{200, 401} {
+					for _, status := range []int{302, 401} { // one that grants has no words
 						body := jsonOf(t, map[string]any{"error": text, "error_description": "it says " + text, "error_uri": text, "message": text + " is bad", "status": text, "access_token": access, "refresh_token": refresh})
 						header := strings.Map(func(r rune) rune {
 							if r < ' ' {
@@ -276,6 +276,20 @@ func TestNoAnswerHoldsASecretWhateverTheServerEchoes(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func TestNoWordsAreMadeOfAnAnswerThatGrants(t *testing.T) {
+	const body = `{"access_token":"pina_new","message":"granted"}`
+	a := post(t, answering(200, body), Request{})
+	require.True(t, a.Grants())
+	assert.Equal(t, &Answer{StatusCode: 200, Fields: map[string]any{"access_token": "pina_new", "message": "granted"}}, a)
+
+	for status, body := range map[int]string{401: body, 200: `{"access_token":"pina new","message":"granted"}`} {
+		a := post(t, answering(status, body), Request{})
+		require.False(t, a.Grants(), body)
+		assert.Equal(t, "granted", a.Message)
+		assert.NotNil(t, a.Response)
 	}
 }
 
@@ -309,7 +323,7 @@ func TestWhatARequestCarriesOrNamesIsHiddenThoughItReadsLikeWords(t *testing.T) 
 		"ab cd ef gh ij":         {Authorization: Basic("1234567", "ab!cd!ef!gh!ij")},
 		"ab%21cd%21ef%21gh%21ij": {Authorization: Basic("1234567", "ab!cd!ef!gh!ij")},
 	} {
-		a := post(t, answering(200, string(jsonOf(t, map[string]string{"message": "it is " + text + " that", "access_token": "fresh-access", "refresh_token": "fresh-refresh"}))), r)
+		a := post(t, answering(500, string(jsonOf(t, map[string]string{"message": "it is " + text + " that", "access_token": "fresh-access", "refresh_token": "fresh-refresh"}))), r)
 		assert.Equal(t, "it is [redacted] that", a.Message)
 	}
 }
