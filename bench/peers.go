@@ -98,7 +98,7 @@ func loginFloor(_ login, base answerer) account {
 	src.token.Store(&oauth2.Token{AccessToken: "pina_0123456789", Expiry: time.Now().Add(month)})
 	return account{
 		ask:    func() error { _, err := src.Token(); return err },
-		client: floor{base},
+		client: floor{base: base},
 	}
 }
 
@@ -116,9 +116,20 @@ func (c *copier) Token() (*oauth2.Token, error) {
 	return &t, nil
 }
 
-type floor struct{ base http.RoundTripper }
+// loginClock is the floor of those whose tokens expire: it looks at the clock.
+func loginClock(_ login, base answerer) account {
+	return account{client: floor{base, time.Now().Add(month)}}
+}
+
+type floor struct {
+	base   http.RoundTripper
+	expiry time.Time // zero: never
+}
 
 func (f floor) RoundTrip(req *http.Request) (*http.Response, error) {
+	if !f.expiry.IsZero() && time.Now().After(f.expiry) {
+		return nil, errFailing
+	}
 	r := *req
 	r.Header = maps.Clone(req.Header)
 	r.Header.Set("Authorization", "Bearer pina_0123456789")

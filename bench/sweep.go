@@ -72,7 +72,7 @@ func measureOneSweep(ctx context.Context, e engine, n, due int) (row []string, t
 		return nil, 0, err
 	}
 	took = one.took
-	row = []string{e.name, count(n), count(due), duration(took), duration(took / time.Duration(n)), "", mebibytes(one.heap), "", ""}
+	row = []string{e.name, count(n), count(due), duration(took), nanoseconds(float64(took) / float64(n)), "", mebibytes(one.heap), "", ""}
 	if due == 0 {
 		return row, took, nil
 	}

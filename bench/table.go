@@ -86,4 +86,11 @@ func duration(d time.Duration) string {
 	return figure(d.Seconds()) + " s"
 }
 
+func nanoseconds(ns float64) string {
+	if ns < 1 {
+		return strconv.FormatFloat(ns, 'g', 2, 64) + " ns"
+	}
+	return duration(time.Duration(ns))
+}
+
 func mebibytes(n float64) string { return figure(n/(1<<20)) + " MiB" }
