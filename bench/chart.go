@@ -41,7 +41,7 @@ func (c chart) save(file string) error {
 	p.BackgroundColor = color.White // GitHub's dark theme would show black on black
 	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = c.title, c.x, c.y
 	// The text is right of its colour: its width is the browser's to decide.
-	p.Legend.Top, p.Legend.Left, p.Legend.XOffs = true, true, 15.3*vg.Centimeter
+	p.Legend.Top, p.Legend.Left, p.Legend.XOffs = true, true, 13.9*vg.Centimeter
 	p.Legend.Padding = vg.Points(2)
 	draw := c.bars
 	if c.at != nil {
@@ -54,7 +54,7 @@ func (c chart) save(file string) error {
 }
 
 func (c chart) bars(p *plot.Plot) error {
-	const all = 11.0 // centimetres for the bars of all groups
+	const all = 9.5 // centimetres for the bars of all groups
 	width := vg.Length(all/float64(len(c.series)*len(c.groups))) * vg.Centimeter
 	for i, s := range c.series {
 		bars, err := plotter.NewBarChart(plotter.Values(s.values), width)
@@ -68,7 +68,7 @@ func (c chart) bars(p *plot.Plot) error {
 		p.Legend.Add(s.name, bars)
 	}
 	p.NominalX(c.groups...)
-	p.X.Max += 0.35 * float64(len(c.groups)) // room for the legend
+	p.X.Max += 0.5 * float64(len(c.groups)) // room for the legend
 	p.Y.Min = 0
 	if c.log {
 		p.Y.Min, p.Y.Max = 0.5, math.Pow(10, math.Ceil(math.Log10(p.Y.Max)))

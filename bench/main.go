@@ -3,7 +3,7 @@
 // SDKs. All contenders of a measure take turns in one run on the same work, so
 // that the ratios hold though the machine be busy.
 //
-//	go run ./bench                       # everything, some minutes
+//	go run ./bench                       # everything, some twenty minutes
 //	go run ./bench -only request,token   # these measures
 //	go run ./bench -short                # seconds: to see that it runs
 //	go run ./bench -dir bench            # writes results.md and the charts, too
@@ -59,7 +59,7 @@ func full() options {
 		callers:    10_000,
 		traffic:    100 * time.Second,
 		idle:       []int{1000, 1_000_000},
-		renewals:   300,
+		renewals:   100,
 		accounts:   []int{1000, 10_000, 100_000, 1_000_000},
 		due:        10_000,
 	}
