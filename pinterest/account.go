@@ -17,6 +17,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/go-pinterest/pinterest"
+	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
 const defaultAccount = "default"
@@ -45,7 +46,7 @@ func accountFlag(c *cobra.Command, name *string) {
 
 func checkAccount(name string) error {
 	if name == "" || strings.ContainsFunc(name, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
-		return wrongUsage("--account is empty, or holds white space or a control character", "give it a name like "+defaultAccount)
+		return say.WrongUsage("--account is empty, or holds white space or a control character", "give it a name like "+defaultAccount)
 	}
 	return nil
 }
@@ -65,10 +66,10 @@ func (v *accountStore) load(ctx context.Context, name string) (*account, error) 
 	saved := pinterest.Accounts{Store: v.tokens}
 	a.token, err = saved.Load(ctx, name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &failure{
-			err:    fmt.Errorf("nobody is logged in as %q: there is no token in %s", name, v.name),
-			hint:   "run: " + a.login(),
-			status: statusReauthorize,
+		return nil, &say.Failure{
+			Err:    fmt.Errorf("nobody is logged in as %q: there is no token in %s", name, v.name),
+			Hint:   "run: " + a.login(),
+			Status: say.StatusReauthorize,
 		}
 	}
 	if err != nil {
@@ -89,7 +90,7 @@ func (v *accountStore) app(ctx context.Context, name string) (*app, error) {
 	}
 	a := new(app)
 	if json.Unmarshal(data, a) != nil || a.ID == "" { // its error could quote the secret
-		return nil, withHint(fmt.Errorf("what is kept of the app of account %q in %s is damaged", name, v.name), "log in again")
+		return nil, say.WithHint(fmt.Errorf("what is kept of the app of account %q in %s is damaged", name, v.name), "log in again")
 	}
 	return a, nil
 }
@@ -101,8 +102,8 @@ func (a *account) login() string {
 		line += " --sandbox"
 	}
 	if a.name != defaultAccount && line+a.name != "pinterest login --sandbox"+sandboxAccount {
-		name := shellWord(a.name)
-		if inOneLine(name) != name {
+		name := say.ShellWord(a.name)
+		if say.OneLine(name) != name {
 			name = strconv.Quote(a.name) // not for a shell, but harmless to a terminal
 		}
 		line += " --account " + name
@@ -142,7 +143,7 @@ func (a *account) config() (conf *pinterest.Config, problem error, err error) {
 		at = wanted
 	}
 	if named && wanted.TokenURL != at.TokenURL {
-		return nil, nil, withHint(fmt.Errorf("account %q belongs to %s, and %s names %s", a.name, at.name(), envAPI, wanted.name()),
+		return nil, nil, say.WithHint(fmt.Errorf("account %q belongs to %s, and %s names %s", a.name, at.name(), envAPI, wanted.name()),
 			"unset "+envAPI+" and "+envOAuth+", or use an account of that server")
 	}
 	conf = &pinterest.Config{
@@ -154,7 +155,7 @@ func (a *account) config() (conf *pinterest.Config, problem error, err error) {
 		id, secret := os.Getenv(envAppID), os.Getenv(envAppSecret)
 		conf.ClientID, conf.ClientSecret = id, secret
 		if id == "" || secret == "" {
-			problem = withHint(fmt.Errorf("account %q was not logged in by this program, so its app is not known", a.name),
+			problem = say.WithHint(fmt.Errorf("account %q was not logged in by this program, so its app is not known", a.name),
 				"set "+envAppID+" and "+envAppSecret)
 		}
 		return conf, problem, nil
@@ -167,10 +168,10 @@ func (a *account) config() (conf *pinterest.Config, problem error, err error) {
 	case a.app.Secret != "":
 		conf.ClientSecret = a.app.Secret
 	case id != "" && id != a.app.ID:
-		problem = withHint(fmt.Errorf("account %q belongs to app %s, and %s is %s", a.name, a.app.ID, envAppID, id),
+		problem = say.WithHint(fmt.Errorf("account %q belongs to app %s, and %s is %s", a.name, a.app.ID, envAppID, id),
 			"set "+envAppID+" and "+envAppSecret+" to those of its app")
 	default:
-		problem = withHint(fmt.Errorf("account %q belongs to app %s, whose secret is not kept", a.name, a.app.ID),
+		problem = say.WithHint(fmt.Errorf("account %q belongs to app %s, whose secret is not kept", a.name, a.app.ID),
 			"set "+envAppSecret+", or log in again without it to type it in and have it kept")
 	}
 	return conf, problem, nil
@@ -266,3 +267,21 @@ func (v *accountStore) names(ctx context.Context) ([]string, error) {
 
 // errAsIs ends an Update that has nothing to write.
 var errAsIs = errors.New("the store is to stay as it is")
+
+// advise adds the hint that an error of the library calls for. Login is the
+// command line that logs in again.
+func advise(err error, login string) error {
+	var f *say.Failure
+	var e *pinterest.Error
+	switch {
+	case err == nil || errors.As(err, &f):
+		return err
+	case errors.Is(err, pinterest.ErrReauthorize):
+		return &say.Failure{Err: err, Hint: "run: " + login, Status: say.StatusReauthorize}
+	case errors.Is(err, pinterest.ErrClientRejected):
+		return say.WithHint(err, "look at the app on https://developers.pinterest.com/apps/: is it approved, are "+envAppID+" and "+envAppSecret+" its own, and is the environment, production or sandbox, the right one?")
+	case errors.As(err, &e) && e.Temporary():
+		return say.WithHint(err, "nothing is lost; try again later")
+	}
+	return err
+}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/go-pinterest/pinterest"
 	"github.com/go-pinterest/pinterest/filestore"
+	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
 const envStore = "PINTEREST_STORE"
@@ -74,7 +75,7 @@ func openAccountStore(c *cobra.Command, flag string, create bool) (*accountStore
 		name = "file:"
 	}
 	if holdsPassword(flag) {
-		return nil, wrongUsage("--store holds a password, and arguments can be seen by all users of this machine", "set "+envStore+" instead")
+		return nil, say.WrongUsage("--store holds a password, and arguments can be seen by all users of this machine", "set "+envStore+" instead")
 	}
 	kind, _, ok := strings.Cut(name, ":")
 	for _, k := range accountStoreKinds {
@@ -88,7 +89,7 @@ func openAccountStore(c *cobra.Command, flag string, create bool) (*accountStore
 		v.flag, v.logger = flag, slog.New(newUnsavedHandler(c.ErrOrStderr()))
 		return v, nil
 	}
-	return nil, wrongUsage("the store is of no kind that this program knows", "write it like one of "+accountStoreForms())
+	return nil, say.WrongUsage("the store is of no kind that this program knows", "write it like one of "+accountStoreForms())
 }
 
 // storeArgs is what a command line needs to name v as this one did.
@@ -96,7 +97,7 @@ func (v *accountStore) storeArgs() string {
 	if v.flag == "" {
 		return ""
 	}
-	return " --store " + shellWord(v.flag)
+	return " --store " + say.ShellWord(v.flag)
 }
 
 // holdsPassword errs on the side of passwords.
@@ -163,7 +164,7 @@ func directory(name string) (string, error) {
 	if name == "" {
 		config, err := os.UserConfigDir()
 		if err != nil {
-			return "", withHint(fmt.Errorf("there is no directory for your settings: %w", err), "name one by --store file:DIR")
+			return "", say.WithHint(fmt.Errorf("there is no directory for your settings: %w", err), "name one by --store file:DIR")
 		}
 		return filepath.Join(config, "pinterest"), nil
 	}

@@ -14,13 +14,14 @@ import (
 
 	"github.com/go-pinterest/pinterest"
 	"github.com/go-pinterest/pinterest/filestore"
+	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
 // openKeyring opens an accountStore in the key ring of the operating system. The names
 // of the accounts, and locks, are files: a key ring can neither list nor lock.
 func openKeyring(_ context.Context, name string, create bool) (*accountStore, error) {
 	if name != "keyring:" {
-		return nil, wrongUsage("there is one key ring only", "write it like keyring:")
+		return nil, say.WrongUsage("there is one key ring only", "write it like keyring:")
 	}
 	dir, err := directory("")
 	if err != nil {
@@ -159,9 +160,9 @@ func (s *keyringStore) Each(ctx context.Context, before time.Time, f func(key st
 
 func keyringFailed(err error) error {
 	if errors.Is(err, keyring.ErrSetDataTooBig) {
-		return withHint(errors.New("the token is too long for the key ring of this system"), "keep it elsewhere, by --store file:")
+		return say.WithHint(errors.New("the token is too long for the key ring of this system"), "keep it elsewhere, by --store file:")
 	}
-	return withHint(fmt.Errorf("the key ring of the operating system: %w", strip(err)), "is there one, and is it unlocked? --store file: does without")
+	return say.WithHint(fmt.Errorf("the key ring of the operating system: %w", strip(err)), "is there one, and is it unlocked? --store file: does without")
 }
 
 // strip keeps an error to one line: some key rings are programs that say more.

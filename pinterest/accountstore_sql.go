@@ -16,6 +16,7 @@ import (
 	_ "modernc.org/sqlite"
 
 	"github.com/go-pinterest/pinterest"
+	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 	"github.com/go-pinterest/pinterest/sqlstore"
 )
 
@@ -29,7 +30,7 @@ func openPostgres(ctx context.Context, name string, create bool) (*accountStore,
 	}
 	conf, err := pgx.ParseConfig(dsn)
 	if err != nil { // it could quote a password
-		return nil, wrongUsage("the store is not the address of a PostgreSQL database", "write it like postgres://user@host:5432/database")
+		return nil, say.WrongUsage("the store is not the address of a PostgreSQL database", "write it like postgres://user@host:5432/database")
 	}
 	return openSQL(ctx, shown(name), stdlib.OpenDB(*conf), sqlstore.PostgreSQL, create)
 }
@@ -51,12 +52,12 @@ func openMySQL(ctx context.Context, name string, create bool) (*accountStore, er
 		}
 	}
 	if err != nil { // it could quote a password
-		return nil, wrongUsage("the store is not the address of a MySQL database", hint)
+		return nil, say.WrongUsage("the store is not the address of a MySQL database", hint)
 	}
 	conf.Logger = &mysql.NopLogger{}
 	connector, err := mysql.NewConnector(conf)
 	if err != nil {
-		return nil, wrongUsage("the store is not the address of a MySQL database", hint)
+		return nil, say.WrongUsage("the store is not the address of a MySQL database", hint)
 	}
 	return openSQL(ctx, "mysql://"+conf.User+"@"+conf.Addr+"/"+conf.DBName, sql.OpenDB(connector), sqlstore.MySQL, create)
 }
@@ -64,7 +65,7 @@ func openMySQL(ctx context.Context, name string, create bool) (*accountStore, er
 func openSQLite(ctx context.Context, name string, create bool) (*accountStore, error) {
 	path := strings.TrimPrefix(name, "sqlite:")
 	if path == "" || strings.ContainsAny(path, "?#") {
-		return nil, wrongUsage("the store is not the path of an SQLite database", "write it like sqlite:pinterest.db")
+		return nil, say.WrongUsage("the store is not the path of an SQLite database", "write it like sqlite:pinterest.db")
 	}
 	path, err := directory(path)
 	if err != nil {
@@ -94,13 +95,13 @@ func openSQL(ctx context.Context, name string, db *sql.DB, dialect sqlstore.Dial
 	tokens := &sqlstore.Store{DB: db, Dialect: dialect}
 	if err := tokens.CreateTable(ctx); err != nil {
 		db.Close()
-		return nil, withHint(fmt.Errorf("the store %s cannot be used: %w", name, err), "is the database there, and may you use it?")
+		return nil, say.WithHint(fmt.Errorf("the store %s cannot be used: %w", name, err), "is the database there, and may you use it?")
 	}
 	var apps pinterest.Store = &sqlstore.Store{DB: db, Dialect: dialect, Table: appsTable}
 	if err := apps.(*sqlstore.Store).CreateTable(ctx); err != nil {
 		if create {
 			db.Close()
-			return nil, withHint(fmt.Errorf("the store %s cannot be used: %w", name, err), "let its owner make the table "+appsTable+" like "+sqlstore.DefaultTable)
+			return nil, say.WithHint(fmt.Errorf("the store %s cannot be used: %w", name, err), "let its owner make the table "+appsTable+" like "+sqlstore.DefaultTable)
 		}
 		apps = pinterest.NewMemoryStore() // the database is another program's
 	}

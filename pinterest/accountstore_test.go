@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/zalando/go-keyring"
 
+	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 	"github.com/go-pinterest/pinterest/pinteresttest"
 )
 
@@ -68,7 +69,7 @@ func TestAnAccountIsKeptInEveryKindOfStore(t *testing.T) {
 			}
 
 			_, err := open(false).account(c.Context(), name)
-			assert.Equal(t, statusReauthorize, exitStatus(err), err)
+			assert.Equal(t, say.StatusReauthorize, say.ExitStatus(err), err)
 
 			v := open(true)
 			kept := &app{ID: "1", Secret: "2", API: production.TokenURL, OAuth: production.AuthURL}
@@ -86,7 +87,7 @@ func TestAnAccountIsKeptInEveryKindOfStore(t *testing.T) {
 			require.NoError(t, v.tokens.Delete(c.Context(), name))
 			require.NoError(t, v.apps.Delete(c.Context(), name))
 			_, err = open(false).account(c.Context(), name)
-			assert.Equal(t, statusReauthorize, exitStatus(err), err)
+			assert.Equal(t, say.StatusReauthorize, say.ExitStatus(err), err)
 			all, err = open(false).names(c.Context())
 			require.NoError(t, err)
 			assert.NotContains(t, all, name)
@@ -157,9 +158,9 @@ func TestAStoreThatIsNoneIsWrongUsage(t *testing.T) {
 		t.Setenv(envStore, name)
 		_, err := openAccountStore(commandWith(t.Context()), "", true)
 		require.Error(t, err, name)
-		assert.Equal(t, statusUsage, exitStatus(err), name)
+		assert.Equal(t, say.StatusUsage, say.ExitStatus(err), name)
 		var b strings.Builder
-		explain(&b, err)
+		say.Error(&b, err)
 		assert.NotContains(t, b.String(), "sesame")
 	}
 }
@@ -172,7 +173,7 @@ func TestAPasswordIsNoArgument(t *testing.T) {
 		assert.Equal(t, holds, holdsPassword(name), name)
 	}
 	_, err := openAccountStore(commandWith(t.Context()), "redis://:b@host", false)
-	assert.Equal(t, statusUsage, exitStatus(err))
+	assert.Equal(t, say.StatusUsage, say.ExitStatus(err))
 	assert.Equal(t, "postgres://a@host/db", shown("postgres://a:b@host/db?password=c"))
 	assert.Equal(t, "redis:", shown("redis://a:b@["))
 }
@@ -185,7 +186,7 @@ func TestAStoreThatIsNotThereIsAnErrorWithoutThePassword(t *testing.T) {
 		t.Setenv(envStore, name)
 		_, err := openAccountStore(commandWith(t.Context()), "", true)
 		require.Error(t, err, name)
-		assert.Equal(t, statusFailed, exitStatus(err), name)
+		assert.Equal(t, say.StatusFailed, say.ExitStatus(err), name)
 		assert.NotContains(t, err.Error(), "sesame")
 		assert.False(t, errors.Is(err, fs.ErrNotExist) && !strings.HasPrefix(name, "sqlite"), name)
 	}

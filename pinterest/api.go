@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/go-pinterest/pinterest"
+	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
 func newAPI() *cobra.Command {
@@ -118,7 +119,7 @@ to log in again.`,
 	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		var none *pflag.NotExistError
 		if errors.As(err, &none) && (none.GetSpecifiedName() == "X" || none.GetSpecifiedName() == "method") {
-			return wrongUsage(err.Error(), "the method comes first: pinterest api POST boards")
+			return say.WrongUsage(err.Error(), "the method comes first: pinterest api POST boards")
 		}
 		return c.Parent().FlagErrorFunc()(c, err)
 	})
@@ -169,11 +170,11 @@ func (a *apiCall) read(args []string) error {
 	}
 	switch {
 	case a.slurp && !a.paginate:
-		return wrongUsage("--slurp makes an array of pages, and there is but one without --paginate", "add --paginate")
+		return say.WrongUsage("--slurp makes an array of pages, and there is but one without --paginate", "add --paginate")
 	case a.slurp && a.include:
-		return wrongUsage("--include has no place in the array of --slurp", "leave out one of the two")
+		return say.WrongUsage("--include has no place in the array of --slurp", "leave out one of the two")
 	case a.paginate && a.method != http.MethodGet && a.method != http.MethodPost:
-		return wrongUsage("--paginate would "+a.method+" again and again", "lists are read by GET, a few of them by POST")
+		return say.WrongUsage("--paginate would "+a.method+" again and again", "lists are read by GET, a few of them by POST")
 	}
 	stdin := 0
 	for _, f := range a.fields {
@@ -185,7 +186,7 @@ func (a *apiCall) read(args []string) error {
 		stdin++
 	}
 	if stdin > 1 {
-		return wrongUsage("standard input can be read only once", "put one of the two into a file")
+		return say.WrongUsage("standard input can be read only once", "put one of the two into a file")
 	}
 	a.header, err = readHeaders(a.headers)
 	return err
@@ -202,9 +203,9 @@ func readHeaders(lines []string) (http.Header, error) {
 		name, value = textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(name)), strings.TrimSpace(value)
 		switch {
 		case !ok || !isHeaderName(name) || strings.ContainsAny(value, "\r\n\x00"):
-			return nil, wrongUsage("a --header is no header", `write it like "Accept-Language: de"`) // not quoted: it may be a secret
+			return nil, say.WrongUsage("a --header is no header", `write it like "Accept-Language: de"`) // not quoted: it may be a secret
 		case slices.Contains(ownHeaders, name):
-			return nil, wrongUsage("the header "+name+" cannot be set", "whose token is sent depends on the account, and the rest on the request")
+			return nil, say.WrongUsage("the header "+name+" cannot be set", "whose token is sent depends on the account, and the rest on the request")
 		}
 		given.Add(name, value)
 	}
@@ -226,7 +227,7 @@ func (a *apiCall) run(ctx context.Context, stdin io.Reader) error {
 	case a.method != http.MethodGet && a.method != http.MethodHead:
 		hint = "what it was to do may have been done"
 	}
-	return withHint(errors.New("the call was stopped"), hint)
+	return say.WithHint(errors.New("the call was stopped"), hint)
 }
 
 func (a *apiCall) call(ctx context.Context, stdin io.Reader) error {
@@ -305,7 +306,7 @@ func (a *apiCall) noAnswer(err error) error {
 		err = fmt.Errorf("%s %s: %w", a.method, a.url.Path, u.Err)
 	}
 	if errors.Is(err, pinterest.ErrReauthorize) {
-		return &failure{err: err, hint: "run: " + a.login, status: statusReauthorize}
+		return &say.Failure{Err: err, Hint: "run: " + a.login, Status: say.StatusReauthorize}
 	}
 	return err
 }
@@ -327,7 +328,7 @@ func (a *apiCall) print(ctx context.Context, resp *http.Response) error {
 	if _, err := io.Copy(out, resp.Body); err != nil {
 		return err
 	}
-	if isTerminal(a.out) {
+	if say.IsTerminal(a.out) {
 		return out.endLine()
 	}
 	return nil
@@ -338,7 +339,7 @@ func (a *apiCall) printer(resp *http.Response) io.Writer {
 	switch {
 	case a.silent:
 		return io.Discard
-	case isTerminal(a.out) && isJSON(resp.Header.Get("Content-Type")):
+	case say.IsTerminal(a.out) && isJSON(resp.Header.Get("Content-Type")):
 		return &indenter{w: a.out}
 	}
 	return a.out
@@ -365,7 +366,7 @@ type answerBody struct{ io.ReadCloser }
 func (b answerBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if err != nil && err != io.EOF {
-		err = withHint(fmt.Errorf("the answer broke off: %w", err), "the output is not complete")
+		err = say.WithHint(fmt.Errorf("the answer broke off: %w", err), "the output is not complete")
 	}
 	return n, err
 }

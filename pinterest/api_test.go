@@ -12,6 +12,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
 // api runs "pinterest api" with answers by rt.
@@ -107,10 +109,10 @@ func TestTheHintSaysWhenToTryAgain(t *testing.T) {
 			{"X-Ratelimit-Reset": {"5400, 5400;w=60"}},
 		} {
 			err := api(t, func(*http.Request) (*http.Response, error) { return answer(429, header, http.NoBody), nil }, nil, io.Discard, "boards")
-			var f *failure
+			var f *say.Failure
 			require.ErrorAs(t, err, &f)
 			assert.Equal(t, "GET /v5/boards: 429 Too Many Requests", f.Error())
-			assert.Equal(t, "try again in 1h30m0s, at "+at, f.hint)
+			assert.Equal(t, "try again in 1h30m0s, at "+at, f.Hint)
 		}
 	})
 }

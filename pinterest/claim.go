@@ -9,6 +9,7 @@ import (
 	"github.com/fatih/color"
 
 	"github.com/go-pinterest/pinterest"
+	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
 // A claim is something that the demo says has happened.
@@ -46,7 +47,7 @@ func (d *demoRun) sumUp() error {
 	list("What was asked for", asked)
 	list("What it cost", cost)
 	if wrong > 0 {
-		return withHint(fmt.Errorf("%d of the demo's %d claims do not hold: see WRONG above", wrong, len(asked)+len(cost)),
+		return say.WithHint(fmt.Errorf("%d of the demo's %d claims do not hold: see WRONG above", wrong, len(asked)+len(cost)),
 			"if this machine is very busy, try again later; otherwise it is a bug, please report it")
 	}
 	d.out.Print("")

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
 func newCompletion() *cobra.Command {
@@ -27,9 +29,9 @@ zsh, fish or powershell. The shell has to read it at its start.`,
 			}
 			hint := "name one of " + strings.Join(shells, ", ")
 			if len(args) == 1 {
-				return wrongUsage(fmt.Sprintf("there is no completion for %q", args[0]), hint)
+				return say.WrongUsage(fmt.Sprintf("there is no completion for %q", args[0]), hint)
 			}
-			return wrongUsage(c.CommandPath()+" takes the name of one shell", hint)
+			return say.WrongUsage(c.CommandPath()+" takes the name of one shell", hint)
 		},
 		RunE: func(c *cobra.Command, args []string) error {
 			root, w := c.Root(), c.OutOrStdout()

@@ -11,6 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
 // credentials returns the app's id and secret: from the environment, or else
@@ -22,23 +24,23 @@ func credentials(c *cobra.Command) (id, secret string, typed bool, err error) {
 	}
 	tty, ok := c.InOrStdin().(*os.File)
 	if !ok || !term.IsTerminal(int(tty.Fd())) {
-		return "", "", false, wrongUsage("the app is not known: "+envAppID+" and "+envAppSecret+" are not both set, and there is no terminal to ask on",
+		return "", "", false, say.WrongUsage("the app is not known: "+envAppID+" and "+envAppSecret+" are not both set, and there is no terminal to ask on",
 			"set both; they are shown on https://developers.pinterest.com/apps/")
 	}
 	w := c.ErrOrStderr()
 	if id == "" {
-		fmt.Fprint(w, prefix+"app id, as shown on https://developers.pinterest.com/apps/: ")
+		fmt.Fprint(w, say.Prefix+"app id, as shown on https://developers.pinterest.com/apps/: ")
 		if id, err = readLine(c.Context(), tty, "it is shown on https://developers.pinterest.com/apps/"); err != nil {
 			return "", "", false, err
 		}
 	}
-	fmt.Fprint(w, prefix+"app secret key of app "+id+" (it is not shown, and kept with the token): ")
+	fmt.Fprint(w, say.Prefix+"app secret key of app "+id+" (it is not shown, and kept with the token): ")
 	if secret, err = readSecret(c.Context(), tty); err != nil {
 		return "", "", false, err
 	}
 	fmt.Fprintln(w)
 	if id == "" || secret == "" {
-		return "", "", false, withHint(errors.New("the app id and its secret must not be empty"), "both are shown on https://developers.pinterest.com/apps/")
+		return "", "", false, say.WithHint(errors.New("the app id and its secret must not be empty"), "both are shown on https://developers.pinterest.com/apps/")
 	}
 	return id, secret, true, nil
 }
@@ -85,7 +87,7 @@ func readLine(ctx context.Context, r io.Reader, hint string) (string, error) {
 	select {
 	case l := <-read:
 		if l.err == io.EOF {
-			return "", withHint(errors.New("standard input ended before anything came"), hint)
+			return "", say.WithHint(errors.New("standard input ended before anything came"), hint)
 		}
 		return l.text, l.err
 	case <-ctx.Done():

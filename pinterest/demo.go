@@ -15,6 +15,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/go-pinterest/pinterest"
+	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 	"github.com/go-pinterest/pinterest/pinteresttest"
 )
 
@@ -75,9 +76,9 @@ func runDemo(ctx context.Context, out *timeline, fake *pinteresttest.Handler, at
 	case err == nil || errors.Is(err, errCallFailed):
 		return d.sumUp()
 	case context.Cause(ctx) == errTooLate:
-		return withHint(errTooLate, "if this machine is very busy, try again later; otherwise it is a bug, please report it")
+		return say.WithHint(errTooLate, "if this machine is very busy, try again later; otherwise it is a bug, please report it")
 	case ctx.Err() != nil:
-		return withHint(errors.New("the demo was stopped before its end"), "it takes about fifteen seconds")
+		return say.WithHint(errors.New("the demo was stopped before its end"), "it takes about fifteen seconds")
 	}
 	return err
 }

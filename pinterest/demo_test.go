@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 	"github.com/go-pinterest/pinterest/pinteresttest"
 )
 
@@ -129,7 +130,7 @@ func TestTheDemoFailsWhenWhatItClaimsIsNotSo(t *testing.T) {
 				}
 				out, err := play(t.Context(), fake, base)
 				assert.ErrorContains(t, err, "of the demo's 12 claims do not hold")
-				assert.Equal(t, statusFailed, exitStatus(err))
+				assert.Equal(t, say.StatusFailed, say.ExitStatus(err))
 				for _, wrong := range test.wrong {
 					assert.Contains(t, out, wrong)
 				}

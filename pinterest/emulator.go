@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 	"github.com/go-pinterest/pinterest/pinteresttest"
 )
 
@@ -41,7 +41,7 @@ are what /oauth/ and /v5/... are appended to.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			for name, life := range map[string]time.Duration{"access-life": fake.AccessLife, "refresh-life": fake.RefreshLife} {
 				if life < time.Second {
-					return wrongUsage(fmt.Sprintf("--%s is %v, and a token must live a second at least", name, life), "write it like 30s, 10m or 720h")
+					return say.WrongUsage(fmt.Sprintf("--%s is %v, and a token must live a second at least", name, life), "write it like 30s, 10m or 720h")
 				}
 			}
 			l, err := listen(c.Context(), addr, public)
@@ -71,17 +71,17 @@ are what /oauth/ and /v5/... are appended to.`,
 func listen(ctx context.Context, addr string, public bool) (net.Listener, error) {
 	to, err := net.ResolveTCPAddr("tcp", addr)
 	if err != nil {
-		return nil, wrongUsage(fmt.Sprintf("--addr %s is no address to listen on: %v", addr, err), "write it like "+defaultEmulatorAddr)
+		return nil, say.WrongUsage(fmt.Sprintf("--addr %s is no address to listen on: %v", addr, err), "write it like "+defaultEmulatorAddr)
 	}
 	if !to.IP.IsLoopback() && !public {
-		return nil, wrongUsage(fmt.Sprintf("--addr %s can be reached from other machines", addr), "say --public if that is meant")
+		return nil, say.WrongUsage(fmt.Sprintf("--addr %s can be reached from other machines", addr), "say --public if that is meant")
 	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", to.String())
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, withHint(fmt.Errorf("port %d is taken by another program", to.Port), "stop that program, or let --addr 127.0.0.1:0 pick a free port")
+		return nil, say.WithHint(fmt.Errorf("port %d is taken by another program", to.Port), "stop that program, or let --addr 127.0.0.1:0 pick a free port")
 	case err != nil:
-		return nil, withHint(err, "name another address by --addr")
+		return nil, say.WithHint(err, "name another address by --addr")
 	}
 	return l, nil
 }
@@ -99,7 +99,7 @@ func serve(c *cobra.Command, l net.Listener, fake http.Handler) error {
 		{"PINTEREST_APP_ID", pinteresttest.DefaultAppID},
 		{"PINTEREST_APP_SECRET", pinteresttest.DefaultAppSecret},
 	} {
-		fmt.Fprintf(c.OutOrStdout(), "export %s=%s\n", v[0], shellWord(v[1]))
+		fmt.Fprintf(c.OutOrStdout(), "export %s=%s\n", v[0], say.ShellWord(v[1]))
 	}
 	fmt.Fprintf(c.ErrOrStderr(), "pinterest: a fake Pinterest is at %s; give the lines above to the shell that uses it, and press Ctrl-C here to stop it\n", base)
 
@@ -123,14 +123,4 @@ func baseURL(a net.Addr) string {
 		host = "127.0.0.1"
 	}
 	return "http://" + net.JoinHostPort(host, port)
-}
-
-// shellWord quotes s where a shell would not take it as it is, like the brackets of an IPv6 address.
-func shellWord(s string) string {
-	if strings.ContainsFunc(s, func(r rune) bool {
-		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:/._-", r)
-	}) {
-		return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-	}
-	return s
 }

@@ -20,9 +20,3 @@ func TestTheEmulatorsURLIsOneThatThisMachineCanReach(t *testing.T) {
 		assert.Equal(t, want, baseURL(a))
 	}
 }
-
-func TestAShellTakesTheEmulatorsLinesAsTheyAre(t *testing.T) {
-	assert.Equal(t, "http://127.0.0.1:8086", shellWord("http://127.0.0.1:8086"))
-	assert.Equal(t, "'http://[::1]:8086'", shellWord("http://[::1]:8086"))
-	assert.Equal(t, `'it'\''s'`, shellWord("it's"))
-}

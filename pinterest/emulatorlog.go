@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+
+	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
 // logRequests has every request told of on w, without what is secret in it.
@@ -23,7 +25,7 @@ func logRequests(h http.Handler, w io.Writer) http.Handler {
 			grant = " " + g
 		}
 		seen := &statusWriter{ResponseWriter: rw, status: http.StatusOK}
-		defer func() { say(w, "%s %q%s: %d", r.Method, r.URL.Path, grant, seen.status) }()
+		defer func() { say.Line(w, "%s %q%s: %d", r.Method, r.URL.Path, grant, seen.status) }()
 		h.ServeHTTP(seen, r)
 	})
 }

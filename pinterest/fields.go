@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
 // A field is a parameter of an API call, given as key=value.
@@ -22,12 +24,12 @@ type field struct {
 // word is f as it is written on a command line.
 func (f field) word() string {
 	if f.empty {
-		return shellWord(f.key)
+		return say.ShellWord(f.key)
 	}
-	if both := f.key + f.value; shellWord(both) == both {
+	if both := f.key + f.value; say.ShellWord(both) == both {
 		return f.key + "=" + f.value
 	}
-	return shellWord(f.key + "=" + f.value)
+	return say.ShellWord(f.key + "=" + f.value)
 }
 
 func parseField(s string, typed bool) (field, error) {
@@ -81,7 +83,7 @@ func gather(fields []field, read func(name string) ([]byte, error)) (map[string]
 			return nil, err
 		}
 		if all, err = put(all, f.path, value, f.empty); err != nil {
-			return nil, wrongUsage(fmt.Sprintf("the field %q %v", f.key, err), `"pinterest api --help" shows how nested fields and arrays are written`)
+			return nil, say.WrongUsage(fmt.Sprintf("the field %q %v", f.key, err), `"pinterest api --help" shows how nested fields and arrays are written`)
 		}
 	}
 	return all.(map[string]any), nil
@@ -106,7 +108,7 @@ func (f field) is(read func(name string) ([]byte, error)) (any, error) {
 			return nil, err
 		}
 		if !utf8.Valid(text) {
-			return nil, withHint(fmt.Errorf("%s is not text, which the value of the field %q has to be", name, f.key), "images are sent in base64")
+			return nil, say.WithHint(fmt.Errorf("%s is not text, which the value of the field %q has to be", name, f.key), "images are sent in base64")
 		}
 		return string(text), nil
 	}
@@ -195,7 +197,7 @@ func queryOf(fields map[string]any) (url.Values, error) {
 			case string, bool, json.Number:
 				query.Add(key, fmt.Sprint(v))
 			default:
-				return nil, wrongUsage(fmt.Sprintf("the field %q is neither text nor a number, true or false, and no query can say it", key),
+				return nil, say.WrongUsage(fmt.Sprintf("the field %q is neither text nor a number, true or false, and no query can say it", key),
 					"only the body of POST, PUT and PATCH holds nested fields and null")
 			}
 		}

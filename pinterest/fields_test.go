@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
 // bodyOf returns the JSON of typed fields.
@@ -129,6 +131,6 @@ func TestAQueryRepeatsWhatIsAnArray(t *testing.T) {
 func TestWhatAQueryCannotSayIsRefused(t *testing.T) {
 	for _, value := range []any{nil, map[string]any{"b": "c"}, []any{[]any{}}} {
 		_, err := queryOf(map[string]any{"a": value})
-		assert.Equal(t, statusUsage, exitStatus(err))
+		assert.Equal(t, say.StatusUsage, say.ExitStatus(err))
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-pinterest/pinterest"
+	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
 // keepAlive is [pinterest.Accounts.KeepAlive] for all accounts of v, whichever
@@ -22,7 +23,7 @@ func (v *accountStore) keepAlive(ctx context.Context, opts *pinterest.KeepAliveO
 			return
 		}
 		if len(names) == 0 { // a timer of a store that is mistyped would be silent until it is too late
-			yield("", withHint(fmt.Errorf("there is no account in %s: nothing to renew", v.name),
+			yield("", say.WithHint(fmt.Errorf("there is no account in %s: nothing to renew", v.name),
 				`is that the store that "pinterest login" used? see --store and `+envStore))
 			return
 		}
@@ -52,10 +53,10 @@ func (v *accountStore) keepAlive(ctx context.Context, opts *pinterest.KeepAliveO
 }
 
 // idle says of the accounts that keepAlive met why it renewed none of them.
-func (v *accountStore) idle(within days) string {
+func (v *accountStore) idle(within say.Days) string {
 	long := within.String()
-	if d := time.Duration(within); d%oneDay == 0 && d > oneDay {
-		long = fmt.Sprintf("%d days", d/oneDay)
+	if d := time.Duration(within); d%say.Day == 0 && d > say.Day {
+		long = fmt.Sprintf("%d days", d/say.Day)
 	}
 	switch v.renewables {
 	case 0:
@@ -70,9 +71,9 @@ func (v *accountStore) idle(within days) string {
 // nil if there is no refresh token.
 func (v *accountStore) renewable(ctx context.Context, name string) (*account, *pinterest.Config, error) {
 	a, err := v.load(ctx, name)
-	var f *failure
+	var f *say.Failure
 	switch {
-	case errors.As(err, &f) && f.status == statusReauthorize:
+	case errors.As(err, &f) && f.Status == say.StatusReauthorize:
 		return nil, nil, nil // it was logged out meanwhile
 	case err != nil:
 		return nil, nil, err

@@ -3,15 +3,7 @@ package main
 import (
 	"io"
 	"strings"
-
-	"golang.org/x/term"
 )
-
-// isTerminal reports whether people read what is written to w.
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(interface{ Fd() uintptr })
-	return ok && term.IsTerminal(int(f.Fd()))
-}
 
 // An indenter lays out the JSON that is written to it, as it passes. Of the
 // JSON it changes nothing but white space.

@@ -16,12 +16,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/go-pinterest/pinterest"
+	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
 // newKeepalive returns the command that keeps idle accounts connected.
 func newKeepalive() *cobra.Command {
 	var store string
-	k := keepalive{within: days(14 * oneDay), parallel: 8}
+	k := keepalive{within: say.Days(14 * say.Day), parallel: 8}
 	c := &cobra.Command{
 		Use:   "keepalive",
 		Short: "Renew the tokens of accounts that are hardly used",
@@ -82,7 +83,7 @@ all. With --every it is 0 when it is stopped.`,
 
 // A keepalive is a run of "pinterest keepalive".
 type keepalive struct {
-	within, every days // every is zero: once
+	within, every say.Days // every is zero: once
 	parallel      int
 	json          bool
 
@@ -98,11 +99,11 @@ type keepalive struct {
 func (k *keepalive) check(repeat bool) error {
 	switch {
 	case k.within <= 0:
-		return wrongUsage("--within 0 would renew nothing", "write it like 14d; refresh tokens live sixty days")
+		return say.WrongUsage("--within 0 would renew nothing", "write it like 14d; refresh tokens live sixty days")
 	case repeat && time.Duration(k.every) < time.Minute:
-		return wrongUsage("--every has to be a minute at least", "once a day is enough: 24h")
+		return say.WrongUsage("--every has to be a minute at least", "once a day is enough: 24h")
 	case k.parallel < 1:
-		return wrongUsage("--parallel has to be 1 at least", "without it, 8 tokens are renewed at a time")
+		return say.WrongUsage("--parallel has to be 1 at least", "without it, 8 tokens are renewed at a time")
 	}
 	return nil
 }
@@ -119,7 +120,7 @@ func (k *keepalive) run(ctx context.Context) error {
 		case errors.Is(err, pinterest.ErrClientRejected):
 			return err // as it would be next time
 		case err != nil:
-			explain(k.told, err)
+			say.Error(k.told, err)
 		}
 		select {
 		case <-time.After(time.Until(next)):
@@ -132,7 +133,7 @@ func (k *keepalive) run(ctx context.Context) error {
 // sweep renews once what is about to lapse. Its error is one that concerns no
 // single account.
 func (k *keepalive) sweep(ctx context.Context, next time.Time) (t tally, ended error) {
-	p := newProgress(k.told, k.json && isTerminal(k.out))
+	p := say.NewProgress(k.told, "accounts", "0 renewed", k.json && say.IsTerminal(k.out))
 	opts := &pinterest.KeepAliveOptions{Within: time.Duration(k.within), Parallel: k.parallel}
 	for account, err := range k.pass(ctx, opts) {
 		if account == "" {
@@ -140,19 +141,19 @@ func (k *keepalive) sweep(ctx context.Context, next time.Time) (t tally, ended e
 			continue
 		}
 		t.add(err)
-		p.show(t)
+		p.Show(t)
 		switch {
 		case k.json:
 			k.printJSON(account, err)
 		case err != nil:
-			explain(p, accountFailed(account, err))
-		case !p.visible() || !isTerminal(k.out):
-			fmt.Fprintln(k.out, "renewed "+inOneLine(account))
+			say.Error(p, accountFailed(account, err))
+		case !p.Visible() || !say.IsTerminal(k.out):
+			fmt.Fprintln(k.out, "renewed "+say.OneLine(account))
 		}
 	}
-	p.end()
+	p.End()
 	if ctx.Err() != nil {
-		ended = withHint(errors.New("stopped before all accounts were looked at"), "what was renewed is saved")
+		ended = say.WithHint(errors.New("stopped before all accounts were looked at"), "what was renewed is saved")
 	}
 	if !k.json && (ended == nil || t != tally{}) {
 		line := t.String()
@@ -185,14 +186,14 @@ func (k *keepalive) printJSON(account string, err error) {
 
 // accountFailed says which account it was that failed, and what to do.
 func accountFailed(account string, err error) error {
-	message := strings.TrimPrefix(err.Error(), prefix)
+	message := strings.TrimPrefix(err.Error(), say.Prefix)
 	if !strings.Contains(message, strconv.Quote(account)) {
-		message = inOneLine(account) + ": " + message
+		message = say.OneLine(account) + ": " + message
 	}
-	f := &failure{err: errors.New(message)}
-	var why *failure
+	f := &say.Failure{Err: errors.New(message)}
+	var why *say.Failure
 	if errors.As(err, &why) {
-		f.hint = why.hint
+		f.Hint = why.Hint
 	}
 	return f
 }
@@ -231,9 +232,9 @@ func (t tally) verdict(ended error) error {
 	case ended != nil:
 		return ended
 	case t.failed > 0:
-		return &failure{status: statusFailed} // all was said
+		return &say.Failure{Status: say.StatusFailed} // all was said
 	case t.reauthorize > 0:
-		return &failure{status: statusReauthorize}
+		return &say.Failure{Status: say.StatusReauthorize}
 	}
 	return nil
 }

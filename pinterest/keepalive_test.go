@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-pinterest/pinterest"
+	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 	"github.com/go-pinterest/pinterest/pinteresttest"
 )
 
@@ -70,8 +71,8 @@ func (i *idle) start(t *testing.T, k keepalive) *session {
 }
 
 const (
-	daily = days(oneDay)
-	all   = days(90 * oneDay) // within which every refresh token dies
+	daily = say.Days(say.Day)
+	all   = say.Days(90 * say.Day) // within which every refresh token dies
 )
 
 func (s *session) lines() []string {
@@ -83,7 +84,7 @@ func TestIdleAccountsStayConnectedWhileKeepaliveRuns(t *testing.T) {
 		i := newIdle(t, "alice")
 		begin := time.Now()
 		s := i.start(t, keepalive{within: 14 * daily, every: daily})
-		time.Sleep(100*oneDay + time.Hour)
+		time.Sleep(100*say.Day + time.Hour)
 		synctest.Wait()
 		s.stop()
 		require.NoError(t, <-s.ended, "being stopped is no failure")
@@ -126,7 +127,7 @@ func TestAStoreThatIsDownForAWhileEndsNothing(t *testing.T) {
 		synctest.Wait()
 		assert.Equal(t, "pinterest: the database is being restarted\n", s.told.String())
 		i.down.Store(false)
-		time.Sleep(oneDay + time.Second)
+		time.Sleep(say.Day + time.Second)
 		synctest.Wait()
 		s.stop()
 		require.NoError(t, <-s.ended)
@@ -144,7 +145,7 @@ func TestWhatOnlyTheOperatorCanMendEndsKeepalive(t *testing.T) {
 		i.conf.ClientID = ""
 		err := <-i.start(t, keepalive{within: 14 * daily, every: daily}).ended
 		assert.ErrorIs(t, err, pinterest.ErrClientRejected)
-		assert.Equal(t, statusFailed, exitStatus(err))
+		assert.Equal(t, say.StatusFailed, say.ExitStatus(err))
 	})
 }
 
@@ -155,17 +156,17 @@ func TestTheWorstOfASweepIsItsExitStatus(t *testing.T) {
 		ended error
 		want  int
 	}{
-		{nil, nil, statusDone},
-		{[]error{nil, nil}, nil, statusDone},
-		{[]error{nil, dead}, nil, statusReauthorize},
-		{[]error{dead, errors.New("x"), nil}, nil, statusFailed},
-		{[]error{dead}, errors.New("x"), statusFailed},
+		{nil, nil, say.StatusDone},
+		{[]error{nil, nil}, nil, say.StatusDone},
+		{[]error{nil, dead}, nil, say.StatusReauthorize},
+		{[]error{dead, errors.New("x"), nil}, nil, say.StatusFailed},
+		{[]error{dead}, errors.New("x"), say.StatusFailed},
 	} {
 		var s tally
 		for _, err := range test.errs {
 			s.add(err)
 		}
-		assert.Equal(t, test.want, exitStatus(s.verdict(test.ended)), "%v", test)
+		assert.Equal(t, test.want, say.ExitStatus(s.verdict(test.ended)), "%v", test)
 	}
 }
 
@@ -173,7 +174,7 @@ func TestAnAccountsNameIsPrintedInOneLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := newIdle(t, "a\x1b[2J\nb")
 		s := i.start(t, keepalive{within: all})
-		require.Equal(t, statusFailed, exitStatus(<-s.ended))
+		require.Equal(t, say.StatusFailed, say.ExitStatus(<-s.ended))
 		assert.Regexp(t, `^pinterest: a \[2J b: the key holds the character U\+001B: .*\n`, s.told.String())
 		assert.NotContains(t, s.told.String(), "\x1b")
 	})

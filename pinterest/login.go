@@ -20,6 +20,7 @@ import (
 
 	"github.com/go-pinterest/pinterest"
 	"github.com/go-pinterest/pinterest/login"
+	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
 const (
@@ -146,17 +147,17 @@ func (l *loginFlags) run(c *cobra.Command) error {
 		return err
 	}
 	w := c.ErrOrStderr()
-	say(w, "logged in: account %q in %s", a.name, v.name)
+	say.Line(w, "logged in: account %q in %s", a.name, v.name)
 	if granted := pinterest.GrantedScopes(a.token); granted != nil {
 		if missing := slices.DeleteFunc(slices.Clone(l.scopes), func(s string) bool { return slices.Contains(granted, s) }); len(missing) > 0 {
-			say(w, "Pinterest did not grant %s", strings.Join(missing, ", "))
+			say.Line(w, "Pinterest did not grant %s", strings.Join(missing, ", "))
 		}
 	}
 	if !typed {
-		say(w, "the app secret is not kept: have %s set whenever the token is to be renewed", envAppSecret)
+		say.Line(w, "the app secret is not kept: have %s set whenever the token is to be renewed", envAppSecret)
 	}
 	if l.json {
-		return printJSON(c.OutOrStdout(), a.report())
+		return say.JSON(c.OutOrStdout(), a.report())
 	}
 	return nil
 }
@@ -167,10 +168,10 @@ func (l *loginFlags) check(w io.Writer) (server, error) {
 		return server{}, err
 	}
 	if l.timeout <= 0 {
-		return server{}, wrongUsage("--timeout must be positive", "write it like 5m")
+		return server{}, say.WrongUsage("--timeout must be positive", "write it like 5m")
 	}
 	if l.app && l.noBrowser {
-		return server{}, wrongUsage("--client-credentials needs no browser anyway", "leave out --no-browser")
+		return server{}, say.WrongUsage("--client-credentials needs no browser anyway", "leave out --no-browser")
 	}
 	if err := checkScopes(w, l.scopes); err != nil {
 		return server{}, err
@@ -180,7 +181,7 @@ func (l *loginFlags) check(w io.Writer) (server, error) {
 	case err != nil:
 		return server{}, err
 	case named && l.sandbox && at.TokenURL != sandbox.TokenURL:
-		return server{}, wrongUsage(fmt.Sprintf("--sandbox is one server, and %s names another", envAPI), "leave out --sandbox, or unset "+envAPI+" and "+envOAuth)
+		return server{}, say.WrongUsage(fmt.Sprintf("--sandbox is one server, and %s names another", envAPI), "leave out --sandbox, or unset "+envAPI+" and "+envOAuth)
 	case !named && l.sandbox:
 		at = sandbox
 	case !named:
@@ -195,20 +196,20 @@ func (l *loginFlags) mayReplace(c *cobra.Command, v *accountStore, at server) er
 	ctx := c.Context()
 	a, err := v.account(ctx, l.account)
 	if err == nil && a.server().TokenURL != at.TokenURL && (a.app != nil || a.issuer() != "") {
-		return withHint(fmt.Errorf("account %q belongs to %s, and this login is at %s", l.account, a.server().name(), at.name()),
-			"give this one another name by --account, or run pinterest logout --account "+shellWord(l.account)+v.storeArgs()+" first")
+		return say.WithHint(fmt.Errorf("account %q belongs to %s, and this login is at %s", l.account, a.server().name(), at.name()),
+			"give this one another name by --account, or run pinterest logout --account "+say.ShellWord(l.account)+v.storeArgs()+" first")
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) && exitStatus(err) != statusReauthorize {
-		say(c.ErrOrStderr(), "what is kept of account %q will be replaced: %v", l.account, err)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && say.ExitStatus(err) != say.StatusReauthorize {
+		say.Line(c.ErrOrStderr(), "what is kept of account %q will be replaced: %v", l.account, err)
 	}
 	for _, s := range []pinterest.Store{v.tokens, v.apps} {
 		err := s.Update(ctx, l.account, func(context.Context, []byte) ([]byte, time.Time, error) { return nil, time.Time{}, errAsIs })
 		if err != errAsIs {
 			err = fmt.Errorf("the token could not be kept: %w", err)
-			if f := new(failure); errors.As(err, &f) {
+			if f := new(say.Failure); errors.As(err, &f) {
 				return err // it has a hint
 			}
-			return withHint(err, "name another place by --store")
+			return say.WithHint(err, "name another place by --store")
 		}
 	}
 	return nil
@@ -235,14 +236,14 @@ func (l *loginFlags) authorize(c *cobra.Command, conf *pinterest.Config, save fu
 // open shows the page, or says how the user can.
 func (l *loginFlags) open(w io.Writer, page string) error {
 	if overSSH() {
-		say(w, "this is an SSH session; open this page in a browser on this machine: %s", page)
-		say(w, "hint: a browser on another machine cannot come back here; for that, stop this and run: pinterest login --no-browser")
+		say.Line(w, "this is an SSH session; open this page in a browser on this machine: %s", page)
+		say.Hint(w, "a browser on another machine cannot come back here; for that, stop this and run: pinterest login --no-browser")
 		return nil
 	}
-	say(w, "opening this page in your browser: %s", page)
+	say.Line(w, "opening this page in your browser: %s", page)
 	if err := openBrowser(page); err != nil {
-		say(w, "no browser could be opened: %v", err)
-		say(w, "hint: open the page above yourself, or stop this and run: pinterest login --no-browser")
+		say.Line(w, "no browser could be opened: %v", err)
+		say.Hint(w, "open the page above yourself, or stop this and run: pinterest login --no-browser")
 	}
 	return nil
 }
@@ -251,8 +252,8 @@ func (l *loginFlags) open(w io.Writer, page string) error {
 func (l *loginFlags) paste(ctx context.Context, c *cobra.Command, conf *pinterest.Config) (*oauth2.Token, error) {
 	state := rand.Text()
 	w := c.ErrOrStderr()
-	say(w, "open this page in any browser: %s", conf.AuthCodeURL(state))
-	say(w, "paste the address that it ends on, which begins with %s, and press Enter:", l.redirectURL)
+	say.Line(w, "open this page in any browser: %s", conf.AuthCodeURL(state))
+	say.Line(w, "paste the address that it ends on, which begins with %s, and press Enter:", l.redirectURL)
 	pasted, err := readLine(ctx, c.InOrStdin(), "paste the address, or pipe it in")
 	if err != nil {
 		return nil, err
@@ -272,17 +273,17 @@ func codeOf(pasted, state string) (string, error) {
 	switch {
 	case subtle.ConstantTimeCompare([]byte(q.Get("state")), []byte(state)) == 1:
 	case err != nil || !q.Has("state"):
-		return "", withHint(errors.New("what was pasted is not the address that Pinterest's page ended on"),
+		return "", say.WithHint(errors.New("what was pasted is not the address that Pinterest's page ended on"),
 			"run pinterest login --no-browser again, and paste all of the address, with code= and state= in it")
 	default:
-		return "", withHint(errors.New("what was pasted has the state of another login"),
+		return "", say.WithHint(errors.New("what was pasted has the state of another login"),
 			"run pinterest login --no-browser again, and use the page that it prints")
 	}
 	switch {
 	case q.Get("error") == "access_denied":
 		return "", login.ErrDenied
 	case q.Get("code") == "":
-		return "", withHint(errors.New("the login ended at Pinterest without a code"), "run pinterest login again to try once more")
+		return "", say.WithHint(errors.New("the login ended at Pinterest without a code"), "run pinterest login again to try once more")
 	}
 	return q.Get("code"), nil
 }
@@ -291,9 +292,9 @@ func (l *loginFlags) checkRedirectURL() error {
 	u, err := url.Parse(l.redirectURL)
 	switch {
 	case err != nil || u.Scheme == "" || u.Host == "" || u.Fragment != "":
-		return wrongUsage("--redirect-url is not a URL", "write it like "+defaultRedirectURL)
+		return say.WrongUsage("--redirect-url is not a URL", "write it like "+defaultRedirectURL)
 	case u.Scheme != "http" || !isLoopback(u.Hostname()):
-		return wrongUsage(fmt.Sprintf("--redirect-url %s does not lead to this program, which can only wait on http://localhost", l.redirectURL),
+		return say.WrongUsage(fmt.Sprintf("--redirect-url %s does not lead to this program, which can only wait on http://localhost", l.redirectURL),
 			"add --no-browser and paste the address yourself, or register "+defaultRedirectURL+" for the app, too")
 	}
 	return nil
@@ -305,15 +306,15 @@ var errNobodyCame = errors.New("nobody came back from Pinterest's page")
 func (l *loginFlags) explained(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, login.ErrDenied):
-		return withHint(errors.New("access was denied on Pinterest's page"), "nothing has changed; run pinterest login again to try once more")
+		return say.WithHint(errors.New("access was denied on Pinterest's page"), "nothing has changed; run pinterest login again to try once more")
 	case errors.Is(err, syscall.EADDRINUSE):
-		return withHint(fmt.Errorf("the port of %s is taken by another program", l.redirectURL),
+		return say.WithHint(fmt.Errorf("the port of %s is taken by another program", l.redirectURL),
 			"stop that program (is it another pinterest login?), name another registered URL by --redirect-url, or add --no-browser")
 	case errors.Is(err, login.ErrForeign):
-		return withHint(fmt.Errorf("%w within %v, except with the state of another login", errNobodyCame, l.timeout),
+		return say.WithHint(fmt.Errorf("%w within %v, except with the state of another login", errNobodyCame, l.timeout),
 			"run pinterest login again, and approve on the page that it opens, not on an older one")
 	case context.Cause(ctx) == errNobodyCame && (errors.Is(err, errNobodyCame) || errors.Is(err, ctx.Err())):
-		return withHint(fmt.Errorf("%w within %v", errNobodyCame, l.timeout),
+		return say.WithHint(fmt.Errorf("%w within %v", errNobodyCame, l.timeout),
 			"if that page showed an error, see to it that "+l.redirectURL+" is registered for the app, letter for letter; --timeout gives more time")
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		return errors.New("the login was stopped; nothing has changed")

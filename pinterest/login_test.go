@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/go-pinterest/pinterest/login"
+	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
 func TestThePastedAddressMustHaveTheState(t *testing.T) {
@@ -24,8 +25,8 @@ func TestThePastedAddressMustHaveTheState(t *testing.T) {
 		code, err := codeOf(pasted, "right")
 		assert.Equal(t, want, code, pasted)
 		assert.Equal(t, want == "", err != nil, pasted)
-		var f *failure
-		assert.True(t, err == nil || errors.Is(err, login.ErrDenied) || errors.As(err, &f) && f.hint != "", pasted)
+		var f *say.Failure
+		assert.True(t, err == nil || errors.Is(err, login.ErrDenied) || errors.As(err, &f) && f.Hint != "", pasted)
 	}
 	_, err := codeOf("?error=access_denied&state=right", "right")
 	assert.ErrorIs(t, err, login.ErrDenied)

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/go-pinterest/pinterest"
+	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
 func newLogout() *cobra.Command {
@@ -43,9 +44,9 @@ const elsewhere = "to end its access, disconnect the app in your settings at htt
 func (v *accountStore) logout(c *cobra.Command, name string) error {
 	ctx, w := c.Context(), c.ErrOrStderr()
 	a, err := v.account(ctx, name)
-	var f *failure
-	if errors.As(err, &f) && f.status == statusReauthorize {
-		return withHint(f.err, `"pinterest status`+v.storeArgs()+`" lists the accounts`)
+	var f *say.Failure
+	if errors.As(err, &f) && f.Status == say.StatusReauthorize {
+		return say.WithHint(f.Err, `"pinterest status`+v.storeArgs()+`" lists the accounts`)
 	}
 	alive := err // why the token may still be good at Pinterest
 	if err == nil {
@@ -55,20 +56,20 @@ func (v *accountStore) logout(c *cobra.Command, name string) error {
 	ctx = context.WithoutCancel(ctx)
 	accounts := pinterest.Accounts{Store: v.tokens}
 	if err := errors.Join(accounts.Forget(ctx, name), v.apps.Delete(ctx, name)); err != nil {
-		return withHint(err, "the account is not forgotten")
+		return say.WithHint(err, "the account is not forgotten")
 	}
 	var e *pinterest.Error
 	switch {
 	case alive == nil:
-		say(w, "account %q is forgotten here and revoked at Pinterest", name)
+		say.Line(w, "account %q is forgotten here and revoked at Pinterest", name)
 		return nil
 	case errors.As(alive, &e) && e.StatusCode == http.StatusForbidden && e.Code == 29:
-		say(w, "account %q is forgotten here; Pinterest revokes the tokens of system users only", name)
-		say(w, "hint: %s", elsewhere)
+		say.Line(w, "account %q is forgotten here; Pinterest revokes the tokens of system users only", name)
+		say.Hint(w, "%s", elsewhere)
 		return nil
 	}
-	say(w, "account %q is forgotten here", name)
-	return withHint(fmt.Errorf("its token could not be revoked: %w", alive), elsewhere)
+	say.Line(w, "account %q is forgotten here", name)
+	return say.WithHint(fmt.Errorf("its token could not be revoked: %w", alive), elsewhere)
 }
 
 // revoke revokes a's token while nobody can renew it.

@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
+
+	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
 func newMan() *cobra.Command {
@@ -33,7 +35,7 @@ all pages into a directory that man reads; it is made if it is not there.`,
 				return printPage(about, c.OutOrStdout())
 			}
 			if len(args) > 0 {
-				return wrongUsage("--dir is for the pages of all commands", "leave out "+args[0])
+				return say.WrongUsage("--dir is for the pages of all commands", "leave out "+args[0])
 			}
 			if err := os.MkdirAll(dir, 0o755); err != nil {
 				return err

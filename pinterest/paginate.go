@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+
+	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
 // pages makes the call for each page of a list, from a.url's to the last, and
@@ -14,7 +16,7 @@ import (
 // what works on one page works on all. With slurp they are one JSON array.
 func (a *apiCall) pages(ctx context.Context) error {
 	if a.body != nil && a.body.once {
-		return withHint(errors.New("the body is too large to be kept for every page"), "give it by the name of a file: --input FILE")
+		return say.WithHint(errors.New("the body is too large to be kept for every page"), "give it by the name of a file: --input FILE")
 	}
 	var array *lastByte
 	if a.slurp {
@@ -82,7 +84,7 @@ func (a *apiCall) arrayPrinter() io.Writer {
 	switch {
 	case a.silent:
 		return io.Discard
-	case isTerminal(a.out):
+	case say.IsTerminal(a.out):
 		return &indenter{w: a.out}
 	}
 	return a.out
@@ -93,13 +95,13 @@ func goOn(err error, bookmark string) error {
 	if bookmark == "" {
 		return err
 	}
-	f := &failure{err: err, status: statusFailed}
+	f := &say.Failure{Err: err, Status: say.StatusFailed}
 	errors.As(err, &f)
-	hint := "to go on after the last whole page, add -f bookmark=" + shellWord(bookmark)
-	if f.hint != "" {
-		hint = f.hint + "; " + hint
+	hint := "to go on after the last whole page, add -f bookmark=" + say.ShellWord(bookmark)
+	if f.Hint != "" {
+		hint = f.Hint + "; " + hint
 	}
-	return &failure{err: f.err, hint: hint, status: f.status}
+	return &say.Failure{Err: f.Err, Hint: hint, Status: f.Status}
 }
 
 // bookmarkOf returns the bookmark of a page, which leads to the next one; on

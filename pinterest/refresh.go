@@ -2,6 +2,8 @@ package main
 
 import (
 	"github.com/spf13/cobra"
+
+	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
 func newRefresh() *cobra.Command {
@@ -23,9 +25,9 @@ need to: "pinterest token" renews in time.`,
 					return advise(err, a.login())
 				}
 				r := a.report()
-				say(c.ErrOrStderr(), "renewed: the access token of account %q %s", a.name, expires(r.AccessExpiry))
+				say.Line(c.ErrOrStderr(), "renewed: the access token of account %q %s", a.name, say.Expires(r.AccessExpiry))
 				if asJSON {
-					return printJSON(c.OutOrStdout(), r)
+					return say.JSON(c.OutOrStdout(), r)
 				}
 				return nil
 			})

@@ -9,9 +9,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/go-pinterest/pinterest"
+	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
 // A beginning keeps the beginning of what is written to it.
@@ -32,7 +32,7 @@ func (a *apiCall) refused(ctx context.Context, resp *http.Response, said beginni
 	code, _ := strconv.Atoi(string(fields["code"]))
 
 	text := fmt.Sprintf("%s %s: %d %s", a.method, a.url.Path, resp.StatusCode, http.StatusText(resp.StatusCode))
-	if message = inOneLine(message); message != "" {
+	if message = say.OneLine(message); message != "" {
 		text += ": " + message
 	}
 	var quote []string
@@ -40,42 +40,42 @@ func (a *apiCall) refused(ctx context.Context, resp *http.Response, said beginni
 		quote = append(quote, fmt.Sprintf("code %d", code))
 	}
 	if id := resp.Header.Get("X-Pinterest-Rid"); id != "" {
-		quote = append(quote, "request id "+inOneLine(id))
+		quote = append(quote, "request id "+say.OneLine(id))
 	}
 	if len(quote) > 0 {
 		text += " (" + strings.Join(quote, ", ") + ")"
 	}
-	f := &failure{err: errors.New(text), status: statusFailed}
+	f := &say.Failure{Err: errors.New(text), Status: say.StatusFailed}
 	switch status := resp.StatusCode; {
 	case status == http.StatusUnauthorized && (code == 2 || a.body != nil && a.body.once):
 		return a.dead(ctx, f)
 	case status == http.StatusUnauthorized:
-		f.hint = "the token may lack a scope that this call needs; log in again with it: " + a.login + " --scopes ..."
+		f.Hint = "the token may lack a scope that this call needs; log in again with it: " + a.login + " --scopes ..."
 	case status == http.StatusForbidden:
-		f.hint = "either the account or the app may not do this; apps with trial access are limited, see https://developers.pinterest.com/apps/"
+		f.Hint = "either the account or the app may not do this; apps with trial access are limited, see https://developers.pinterest.com/apps/"
 	case status == http.StatusMethodNotAllowed && a.implied:
-		f.hint = "fields make it POST; for a query say: " + a.asQuery()
+		f.Hint = "fields make it POST; for a query say: " + a.asQuery()
 	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed:
-		f.hint = "https://developers.pinterest.com/docs/api/v5/ lists paths and methods; ids of other accounts are not found, either"
+		f.Hint = "https://developers.pinterest.com/docs/api/v5/ lists paths and methods; ids of other accounts are not found, either"
 	case status == http.StatusTooManyRequests:
-		f.hint = "try again in a minute: Pinterest did not say when"
+		f.Hint = "try again in a minute: Pinterest did not say when"
 		if after := retryAfter(resp); after > 0 {
-			f.hint = fmt.Sprintf("try again in %v, at %s", after, time.Now().Add(after).Format(time.TimeOnly))
+			f.Hint = fmt.Sprintf("try again in %v, at %s", after, time.Now().Add(after).Format(time.TimeOnly))
 		}
 	case status >= http.StatusInternalServerError, status == http.StatusBadRequest && code == 12:
-		f.hint = "the fault is Pinterest's; try again later, or quote the request id to their support"
+		f.Hint = "the fault is Pinterest's; try again later, or quote the request id to their support"
 		if after := retryAfter(resp); after > 0 {
-			f.hint = fmt.Sprintf("the fault is Pinterest's; try again in %v", after)
+			f.Hint = fmt.Sprintf("the fault is Pinterest's; try again in %v", after)
 		}
 	case status == http.StatusBadRequest && len(a.fields) > 0:
-		f.hint = "-f sends text, which ids are, too; -F sends true, false, null and numbers as such"
+		f.Hint = "-f sends text, which ids are, too; -F sends true, false, null and numbers as such"
 	}
 	return f
 }
 
 // asQuery is the command line that puts the fields of a into the query.
 func (a *apiCall) asQuery() string {
-	line := "pinterest api GET " + shellWord(a.path)
+	line := "pinterest api GET " + say.ShellWord(a.path)
 	for _, f := range a.fields {
 		flag := " -f "
 		if f.typed {
@@ -83,42 +83,27 @@ func (a *apiCall) asQuery() string {
 		}
 		line += flag + f.word()
 	}
-	return inOneLine(line)
+	return say.OneLine(line)
 }
 
 // dead adds to a refusal why the client has no better token, which is not
 // always that the account has to log in again. A body that could not be sent
 // twice has left the renewal under way; it is waited for.
-func (a *apiCall) dead(ctx context.Context, f *failure) error {
+func (a *apiCall) dead(ctx context.Context, f *say.Failure) error {
 	err := a.renew(ctx)
-	var why *failure
+	var why *say.Failure
 	switch {
 	case err == nil:
-		f.hint = "the token was dead and is renewed now; call again"
+		f.Hint = "the token was dead and is renewed now; call again"
 	case errors.Is(err, pinterest.ErrReauthorize):
-		f.hint, f.status = "the account's token is dead, and there is no new one; run: "+a.login, statusReauthorize
+		f.Hint, f.Status = "the account's token is dead, and there is no new one; run: "+a.login, say.StatusReauthorize
 	default:
-		f.hint = "the account's token is dead, and a new one is not to be had: " + strings.TrimPrefix(err.Error(), prefix)
-		if errors.As(err, &why) && why.hint != "" {
-			f.hint += "; " + why.hint
+		f.Hint = "the account's token is dead, and a new one is not to be had: " + strings.TrimPrefix(err.Error(), say.Prefix)
+		if errors.As(err, &why) && why.Hint != "" {
+			f.Hint += "; " + why.Hint
 		}
 	}
 	return f
-}
-
-// inOneLine makes s fit for a line on a terminal.
-func inOneLine(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) || !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, s)
-	s = strings.Join(strings.Fields(s), " ")
-	if r := []rune(s); len(r) > 300 {
-		s = string(r[:300]) + "…"
-	}
-	return s
 }
 
 // retryAfter returns how long Pinterest asks to wait, zero if it does not.

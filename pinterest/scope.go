@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/go-pinterest/pinterest"
+	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
 // knownScopes are those of Pinterest's description.
@@ -25,14 +26,14 @@ var knownScopes = []string{
 // back from it.
 func checkScopes(w io.Writer, scopes []string) error {
 	if len(scopes) == 0 {
-		return wrongUsage("--scopes is empty", "name one at least, like "+pinterest.ScopeUserAccountsRead)
+		return say.WrongUsage("--scopes is empty", "name one at least, like "+pinterest.ScopeUserAccountsRead)
 	}
 	for _, s := range scopes {
 		if s == "" || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) {
-			return wrongUsage("--scopes holds something that is no scope", "separate scopes by commas alone, as in boards:read,pins:read")
+			return say.WrongUsage("--scopes holds something that is no scope", "separate scopes by commas alone, as in boards:read,pins:read")
 		}
 		if !slices.Contains(knownScopes, s) {
-			say(w, "Pinterest may not know the scope %q; the known ones are %s", s, strings.Join(knownScopes, ", "))
+			say.Line(w, "Pinterest may not know the scope %q; the known ones are %s", s, strings.Join(knownScopes, ", "))
 		}
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/go-pinterest/pinterest"
+	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
 // The environment variables, by the names that Pinterest's own sample clients
@@ -50,10 +51,10 @@ func serverOfEnv() (server, bool, error) {
 		}
 		u, err := url.Parse(v.value)
 		if err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
-			return server{}, false, wrongUsage(v.name+" is not the URL of a server", "write it like https://api.pinterest.com, or unset it")
+			return server{}, false, say.WrongUsage(v.name+" is not the URL of a server", "write it like https://api.pinterest.com, or unset it")
 		}
 		if u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())) {
-			return server{}, false, wrongUsage(fmt.Sprintf("%s is %s, and secrets travel by https only", v.name, v.value), "plain http is for this machine alone, as in http://127.0.0.1:8086")
+			return server{}, false, say.WrongUsage(fmt.Sprintf("%s is %s, and secrets travel by https only", v.name, v.value), "plain http is for this machine alone, as in http://127.0.0.1:8086")
 		}
 		*v.to = strings.TrimSuffix(v.value, "/") + v.path
 	}

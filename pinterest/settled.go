@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-pinterest/pinterest"
+	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
 // patience is how long a command waits for a token to be saved.
@@ -29,7 +30,7 @@ func (v *accountStore) settled(ctx context.Context, err error) error {
 	defer cancel()
 	for _, a := range v.used {
 		if a.Wait(ctx) != nil && err == nil {
-			err = withHint(errors.New("the renewed token could not be saved, and the one before may be dead"),
+			err = say.WithHint(errors.New("the renewed token could not be saved, and the one before may be dead"),
 				"mend the store; if the next command says so, log in again")
 		}
 	}
@@ -63,8 +64,8 @@ func (h *unsavedHandler) Handle(_ context.Context, r slog.Record) error {
 			return true
 		}
 		h.once.Do(func() {
-			say(h.told, "the renewed token could not be saved: %v", why.Value)
-			say(h.told, "it is tried again for two minutes; do not stop this program, or the token is lost")
+			say.Line(h.told, "the renewed token could not be saved: %v", why.Value)
+			say.Line(h.told, "it is tried again for two minutes; do not stop this program, or the token is lost")
 		})
 		return false
 	})

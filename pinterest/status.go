@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/go-pinterest/pinterest"
+	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
 // A report is what status tells of an account: no secrets.
@@ -70,14 +70,14 @@ func (r report) print(w io.Writer) {
 		scopes = strings.Join(r.Scopes, " ")
 	}
 	line("scopes", scopes)
-	line("access token", expires(r.AccessExpiry))
+	line("access token", say.Expires(r.AccessExpiry))
 	switch {
 	case r.OwnAccount:
 		line("refresh token", "none; the app asks for another access token")
 	case !r.Refreshable:
 		line("refresh token", "none")
 	default:
-		line("refresh token", expires(r.RefreshExpiry))
+		line("refresh token", say.Expires(r.RefreshExpiry))
 	}
 }
 
@@ -113,14 +113,14 @@ expired, the user has to log in again.`,
 				case err != nil && len(names) == 1:
 					return err
 				case err != nil:
-					explain(c.ErrOrStderr(), err)
+					say.Error(c.ErrOrStderr(), err)
 					failed = errors.New("not all accounts could be read")
 				default:
 					reports = append(reports, a.report())
 				}
 			}
 			if asJSON {
-				if err := printJSON(c.OutOrStdout(), reports); err != nil {
+				if err := say.JSON(c.OutOrStdout(), reports); err != nil {
 					return err
 				}
 			} else {
@@ -130,7 +130,7 @@ expired, the user has to log in again.`,
 			}
 			if len(names) == 0 {
 				nobody := &account{name: defaultAccount, store: v}
-				return &failure{err: fmt.Errorf("nobody is logged in: there is no token in %s", v.name), hint: "run: " + nobody.login(), status: statusReauthorize}
+				return &say.Failure{Err: fmt.Errorf("nobody is logged in: there is no token in %s", v.name), Hint: "run: " + nobody.login(), Status: say.StatusReauthorize}
 			}
 			return failed
 		},
@@ -141,11 +141,4 @@ expired, the user has to log in again.`,
 	storeFlag(c, &store)
 	c.Flags().BoolVar(&asJSON, "json", false, "print a list of accounts as JSON")
 	return c
-}
-
-func printJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	return e.Encode(v)
 }

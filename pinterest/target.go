@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
 var apiMethods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
@@ -20,20 +22,20 @@ func methodAndPath(args []string) (method, path string, err error) {
 	}
 	switch len(args) {
 	case 0:
-		return "", "", wrongUsage("pinterest api needs a path", apiUsageHint)
+		return "", "", say.WrongUsage("pinterest api needs a path", apiUsageHint)
 	case 1:
 		if slices.Contains(apiMethods, args[0]) {
-			return "", "", wrongUsage("pinterest api "+args[0]+" needs a path", apiUsageHint)
+			return "", "", say.WrongUsage("pinterest api "+args[0]+" needs a path", apiUsageHint)
 		}
 		return "", args[0], nil
 	case 2:
 		method = strings.ToUpper(args[0])
 		if !slices.Contains(apiMethods, method) {
-			return "", "", wrongUsage(fmt.Sprintf("%q is no method", args[0]), "it is one of "+strings.Join(apiMethods, ", "))
+			return "", "", say.WrongUsage(fmt.Sprintf("%q is no method", args[0]), "it is one of "+strings.Join(apiMethods, ", "))
 		}
 		return method, args[1], nil
 	}
-	return "", "", wrongUsage(fmt.Sprintf("pinterest api takes a method and a path, and got %q as well", args[2]), apiUsageHint)
+	return "", "", say.WrongUsage(fmt.Sprintf("pinterest api takes a method and a path, and got %q as well", args[2]), apiUsageHint)
 }
 
 // apiURL returns the URL that path stands for, which is always one of base's
@@ -51,13 +53,13 @@ func apiURL(base, path string) (*url.URL, error) {
 	}
 	switch {
 	case err != nil:
-		return nil, wrongUsage(fmt.Sprintf("%q is no path", path), apiUsageHint)
+		return nil, say.WrongUsage(fmt.Sprintf("%q is no path", path), apiUsageHint)
 	case u.Scheme != api.Scheme || !strings.EqualFold(u.Host, api.Host) || u.User != nil:
-		return nil, wrongUsage(fmt.Sprintf("%q is not on %s://%s, and the token goes nowhere else", path, api.Scheme, api.Host), "give the path alone, like user_account")
+		return nil, say.WrongUsage(fmt.Sprintf("%q is not on %s://%s, and the token goes nowhere else", path, api.Scheme, api.Host), "give the path alone, like user_account")
 	case slices.Contains(strings.Split(u.Path, "/"), ".."):
-		return nil, wrongUsage(fmt.Sprintf("%q has a .., which could lead out of the API", path), "give the path as the API has it, like boards/5498/pins")
+		return nil, say.WrongUsage(fmt.Sprintf("%q has a .., which could lead out of the API", path), "give the path as the API has it, like boards/5498/pins")
 	case strings.Contains(path, "#"):
-		return nil, wrongUsage(fmt.Sprintf("%q has a #, and what follows it would not be sent", path), "write the # as %23")
+		return nil, say.WrongUsage(fmt.Sprintf("%q has a #, and what follows it would not be sent", path), "write the # as %23")
 	}
 	u.RawQuery = escapeQuery(u.RawQuery)
 	return u, nil

@@ -5,6 +5,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
 const testAPI = "https://api.pinterest.test/v5"
@@ -48,7 +50,7 @@ func TestNoOtherHostIsCalledWithTheAccountsToken(t *testing.T) {
 	} {
 		_, err := apiURL(testAPI, path)
 		require.Error(t, err, path)
-		assert.Equal(t, statusUsage, exitStatus(err), path)
+		assert.Equal(t, say.StatusUsage, say.ExitStatus(err), path)
 		assert.ErrorContains(t, err, "the token goes nowhere else")
 	}
 }
@@ -56,7 +58,7 @@ func TestNoOtherHostIsCalledWithTheAccountsToken(t *testing.T) {
 func TestAPathStaysWithinTheAPI(t *testing.T) {
 	for _, path := range []string{"..", "../oauth/", "boards/../user_account", "boards/%2e%2E/pins", "boards/a%2F../pins", testAPI + "/../oauth/"} {
 		_, err := apiURL(testAPI, path)
-		assert.Equal(t, statusUsage, exitStatus(err), path)
+		assert.Equal(t, say.StatusUsage, say.ExitStatus(err), path)
 	}
 	for _, path := range []string{"boards/a..b", "boards/...", "search/pins?term=../x"} {
 		_, err := apiURL(testAPI, path)
@@ -67,6 +69,6 @@ func TestAPathStaysWithinTheAPI(t *testing.T) {
 func TestAPathThatCouldNotBeSentAsItIsIsRefused(t *testing.T) {
 	for _, path := range []string{"search/pins?term=a#b", "boards/%zz", "boards\n"} {
 		_, err := apiURL(testAPI, path)
-		assert.Equal(t, statusUsage, exitStatus(err), path)
+		assert.Equal(t, say.StatusUsage, say.ExitStatus(err), path)
 	}
 }

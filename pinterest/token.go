@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
 func newToken() *cobra.Command {
@@ -41,7 +43,7 @@ it once.`,
 					at := t.Expiry.UTC().Truncate(time.Second)
 					v.Expiry = &at
 				}
-				return printJSON(c.OutOrStdout(), v)
+				return say.JSON(c.OutOrStdout(), v)
 			})
 		},
 	}

@@ -1,4 +1,4 @@
-package main
+package say
 
 import (
 	"testing"
@@ -29,8 +29,8 @@ func TestExpiriesAreToldInWords(t *testing.T) {
 			-400 * day:                   "expired 400 days ago",
 		} {
 			at := time.Now().Add(in)
-			assert.Equal(t, want, expires(&at))
+			assert.Equal(t, want, Expires(&at))
 		}
-		assert.Equal(t, "expires at a time that is not known", expires(nil))
+		assert.Equal(t, "expires at a time that is not known", Expires(nil))
 	})
 }

@@ -1,4 +1,4 @@
-package main
+package say
 
 import (
 	"errors"
@@ -9,12 +9,14 @@ import (
 	"time"
 )
 
-// days is a flag for a duration that may be written in days, as in 14d or 1d12h.
-type days time.Duration
+// Days is a flag for a duration that may be written in days, as in 14d or 1d12h.
+type Days time.Duration
 
-const oneDay = 24 * time.Hour
+// Day is a day.
+const Day = 24 * time.Hour
 
-func (d *days) Set(s string) error {
+// Set reads a flag.
+func (d *Days) Set(s string) error {
 	whole, rest, ok := strings.Cut(s, "d")
 	if !ok {
 		whole, rest = "0", s
@@ -24,22 +26,22 @@ func (d *days) Set(s string) error {
 	if err == nil && (rest != "" || !ok) {
 		more, err = time.ParseDuration(rest)
 	}
-	if err != nil || more < 0 || time.Duration(n) > (math.MaxInt64-more)/oneDay {
+	if err != nil || more < 0 || time.Duration(n) > (math.MaxInt64-more)/Day {
 		return errors.New("it is no duration: write it like 14d, 1d12h or 36h")
 	}
-	*d = days(time.Duration(n)*oneDay + more)
+	*d = Days(time.Duration(n)*Day + more)
 	return nil
 }
 
-func (d *days) String() string {
+func (d *Days) String() string {
 	switch t := time.Duration(*d); {
 	case t == 0:
 		return "0"
-	case t%oneDay == 0:
-		return fmt.Sprintf("%dd", t/oneDay)
+	case t%Day == 0:
+		return fmt.Sprintf("%dd", t/Day)
 	default:
 		return t.String()
 	}
 }
 
-func (d *days) Type() string { return "duration" }
+func (d *Days) Type() string { return "duration" }

@@ -1,12 +1,12 @@
-package main
+package say
 
 import (
 	"fmt"
 	"time"
 )
 
-// expires says when something expires that does at the given time, if that is known.
-func expires(at *time.Time) string {
+// Expires says when something expires that does at the given time, if that is known.
+func Expires(at *time.Time) string {
 	if at == nil {
 		return "expires at a time that is not known"
 	}
@@ -25,7 +25,7 @@ func roughly(d time.Duration) string {
 	for _, u := range []struct {
 		size time.Duration
 		name string
-	}{{oneDay, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}} {
+	}{{Day, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}} {
 		if n := d.Round(u.size) / u.size; n >= 2 {
 			return fmt.Sprintf("%d %ss", n, u.name)
 		}
