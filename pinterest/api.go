@@ -17,31 +17,32 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/go-pinterest/pinterest"
+	"github.com/go-pinterest/pinterest/pinterest/internal/accounts"
 	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
 func newAPI() *cobra.Command {
 	var name, store string
 	c := newAPICommand(func(c *cobra.Command, call func(apiAccess) error) error {
-		return useAccount(c, store, name, func(a *account) error {
-			src, err := a.source(c.Context(), false)
+		return useAccount(c, store, name, func(a *accounts.Account) error {
+			src, err := a.Source(c.Context(), false)
 			if err != nil {
 				return err
 			}
-			_, problem, err := a.config()
+			_, problem, err := a.Config()
 			if err != nil {
 				return err
 			}
 			return call(apiAccess{
 				client:  pinterest.NewClient(c.Context(), src),
-				baseURL: strings.TrimSuffix(a.server().TokenURL, "/oauth/token"),
-				login:   a.login(),
+				baseURL: a.Server().API(),
+				login:   a.Login(),
 				renew: func(ctx context.Context) error {
 					if problem != nil {
 						return problem
 					}
 					_, err := src.Refresh(ctx)
-					return advise(err, a.login())
+					return accounts.Advise(err, a.Login())
 				},
 			})
 		})

@@ -2,12 +2,15 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/go-pinterest/pinterest/pinterest/internal/accounts"
 	"github.com/go-pinterest/pinterest/pinterest/internal/say"
+	"github.com/go-pinterest/pinterest/pinterest/internal/signin"
 )
 
 func newCompletion() *cobra.Command {
@@ -55,12 +58,12 @@ func completeAccounts(c *cobra.Command, _ []string, _ string) ([]string, cobra.S
 	if f := c.Flag("store"); f != nil {
 		store = f.Value.String()
 	}
-	v, err := openAccountStore(c, store, false)
+	v, err := accounts.Open(c.Context(), io.Discard, store, false)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}
-	defer v.close()
-	names, err := v.names(c.Context())
+	defer v.Close()
+	names, err := v.Names(c.Context())
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}
@@ -72,7 +75,7 @@ func completeScopes(_ *cobra.Command, _ []string, begun string) ([]string, cobra
 	before := begun[:strings.LastIndexByte(begun, ',')+1]
 	taken := strings.Split(before, ",")
 	var lists []string
-	for _, s := range knownScopes {
+	for _, s := range signin.KnownScopes {
 		if !slices.Contains(taken, s) {
 			lists = append(lists, before+s)
 		}

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/go-pinterest/pinterest/pinterest/internal/accounts"
 	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 	"github.com/go-pinterest/pinterest/pinteresttest"
 )
@@ -96,8 +97,8 @@ func startLogin(t *testing.T, args ...string) *loginRun {
 func (l *loginRun) command(t *testing.T, args ...string) *exec.Cmd {
 	c := exec.CommandContext(t.Context(), "pinterest", args...)
 	c.Env = append(os.Environ(), "HOME="+l.home, "XDG_CONFIG_HOME="+filepath.Join(l.home, ".config"), "AppData="+l.home,
-		envAPI+"="+l.fake.URL, envOAuth+"="+l.fake.URL, envStore+"=", "SSH_CONNECTION=", "SSH_TTY=",
-		envAppID+"="+pinteresttest.DefaultAppID, envAppSecret+"="+pinteresttest.DefaultAppSecret)
+		accounts.EnvAPI+"="+l.fake.URL, accounts.EnvOAuth+"="+l.fake.URL, accounts.EnvStore+"=", "BROWSER=xdg-open", "SSH_CONNECTION=", "SSH_TTY=",
+		accounts.EnvAppID+"="+pinteresttest.DefaultAppID, accounts.EnvAppSecret+"="+pinteresttest.DefaultAppSecret)
 	return c
 }
 

@@ -1,4 +1,4 @@
-package main
+package signin
 
 import (
 	"io"
@@ -9,8 +9,11 @@ import (
 	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
-// knownScopes are those of Pinterest's description.
-var knownScopes = []string{
+// DefaultScopes let one look, and change nothing.
+var DefaultScopes = []string{pinterest.ScopeUserAccountsRead, pinterest.ScopeBoardsRead, pinterest.ScopePinsRead}
+
+// KnownScopes are those of Pinterest's description.
+var KnownScopes = []string{
 	pinterest.ScopeAdsRead, pinterest.ScopeAdsWrite,
 	pinterest.ScopeBillingRead, pinterest.ScopeBillingWrite,
 	pinterest.ScopeBizAccessRead, pinterest.ScopeBizAccessWrite,
@@ -32,8 +35,8 @@ func checkScopes(w io.Writer, scopes []string) error {
 		if s == "" || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) {
 			return say.WrongUsage("--scopes holds something that is no scope", "separate scopes by commas alone, as in boards:read,pins:read")
 		}
-		if !slices.Contains(knownScopes, s) {
-			say.Line(w, "Pinterest may not know the scope %q; the known ones are %s", s, strings.Join(knownScopes, ", "))
+		if !slices.Contains(KnownScopes, s) {
+			say.Line(w, "Pinterest may not know the scope %q; the known ones are %s", s, strings.Join(KnownScopes, ", "))
 		}
 	}
 	return nil

@@ -1,9 +1,9 @@
-package main
+package accounts
 
 import (
-	"context"
 	"crypto/rand"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,7 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/zalando/go-keyring"
@@ -20,8 +19,8 @@ import (
 	"github.com/go-pinterest/pinterest/pinteresttest"
 )
 
-// accountStoreNames returns an accountStore of each kind that there is here.
-func accountStoreNames(t *testing.T) map[string]string {
+// storeNames returns an Store of each kind that there is here.
+func storeNames(t *testing.T) map[string]string {
 	keyring.MockInit()
 	home := t.TempDir()
 	for _, name := range []string{"HOME", "XDG_CONFIG_HOME", "AppData"} {
@@ -44,51 +43,45 @@ func accountStoreNames(t *testing.T) map[string]string {
 	return names
 }
 
-func commandWith(ctx context.Context) *cobra.Command {
-	c := new(cobra.Command)
-	c.SetContext(ctx)
-	return c
-}
-
 func TestAnAccountIsKeptInEveryKindOfStore(t *testing.T) {
-	names := accountStoreNames(t)
+	names := storeNames(t)
 	for _, kind := range []string{"file", "keyring", "sqlite", "postgres", "mysql", "redis"} {
 		t.Run(kind, func(t *testing.T) {
 			if names[kind] == "" {
 				t.Skipf("PINTEREST_TEST_%s is not set", strings.ToUpper(kind))
 			}
-			t.Setenv(envStore, names[kind])
+			t.Setenv(EnvStore, names[kind])
 			var h pinteresttest.Handler
 			token := h.Login("boards:read")
-			c, name := commandWith(t.Context()), rand.Text()
-			open := func(create bool) *accountStore {
-				v, err := openAccountStore(c, "", create)
+			ctx, name := t.Context(), rand.Text()
+			open := func(create bool) *Store {
+				v, err := Open(t.Context(), io.Discard, "", create)
 				require.NoError(t, err)
-				t.Cleanup(func() { assert.NoError(t, v.close()) })
+				t.Cleanup(func() { assert.NoError(t, v.Close()) })
 				return v
 			}
 
-			_, err := open(false).account(c.Context(), name)
+			_, err := open(false).Account(ctx, name)
 			assert.Equal(t, say.StatusReauthorize, say.ExitStatus(err), err)
 
 			v := open(true)
-			kept := &app{ID: "1", Secret: "2", API: production.TokenURL, OAuth: production.AuthURL}
-			require.NoError(t, v.save(c.Context(), name, kept, token))
+			kept := &App{ID: "1", Secret: "2", API: Production.TokenURL, OAuth: Production.AuthURL}
+			require.NoError(t, v.Save(ctx, name, kept, token))
 
 			v = open(false)
-			a, err := v.account(c.Context(), name)
+			a, err := v.Account(ctx, name)
 			require.NoError(t, err)
-			assert.Equal(t, token.AccessToken, a.token.AccessToken)
-			assert.Equal(t, kept, a.app)
-			all, err := v.names(c.Context())
+			assert.Equal(t, token.AccessToken, a.Token.AccessToken)
+			assert.Equal(t, kept, a.App)
+			all, err := v.Names(ctx)
 			require.NoError(t, err)
 			assert.Contains(t, all, name)
 
-			require.NoError(t, v.tokens.Delete(c.Context(), name))
-			require.NoError(t, v.apps.Delete(c.Context(), name))
-			_, err = open(false).account(c.Context(), name)
+			require.NoError(t, v.Tokens.Delete(ctx, name))
+			require.NoError(t, v.apps.Delete(ctx, name))
+			_, err = open(false).Account(ctx, name)
 			assert.Equal(t, say.StatusReauthorize, say.ExitStatus(err), err)
-			all, err = open(false).names(c.Context())
+			all, err = open(false).Names(ctx)
 			require.NoError(t, err)
 			assert.NotContains(t, all, name)
 		})
@@ -96,11 +89,11 @@ func TestAnAccountIsKeptInEveryKindOfStore(t *testing.T) {
 }
 
 func TestWhoOnlyLooksMakesNothing(t *testing.T) {
-	names := accountStoreNames(t)
+	names := storeNames(t)
 	for _, kind := range []string{"file", "keyring", "sqlite"} {
-		v, err := openAccountStore(commandWith(t.Context()), names[kind], false)
+		v, err := Open(t.Context(), io.Discard, names[kind], false)
 		require.NoError(t, err)
-		all, err := v.names(t.Context())
+		all, err := v.Names(t.Context())
 		require.NoError(t, err)
 		assert.Empty(t, all)
 	}
@@ -113,10 +106,10 @@ func TestADatabaseOfTokensCanBeReadByItsOwnerAlone(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("permission bits say nothing here")
 	}
-	name := accountStoreNames(t)["sqlite"]
-	v, err := openAccountStore(commandWith(t.Context()), name, true)
+	name := storeNames(t)["sqlite"]
+	v, err := Open(t.Context(), io.Discard, name, true)
 	require.NoError(t, err)
-	require.NoError(t, v.save(t.Context(), "a", &app{ID: "1"}, new(pinteresttest.Handler).Login()))
+	require.NoError(t, v.Save(t.Context(), "a", &App{ID: "1"}, new(pinteresttest.Handler).Login()))
 	files, err := filepath.Glob(strings.TrimPrefix(name, "sqlite:") + "*")
 	require.NoError(t, err)
 	assert.NotEmpty(t, files)
@@ -127,21 +120,21 @@ func TestADatabaseOfTokensCanBeReadByItsOwnerAlone(t *testing.T) {
 			assert.Equal(t, fs.FileMode(0o600), info.Mode().Perm(), file)
 		}
 	}
-	require.NoError(t, v.close())
+	require.NoError(t, v.Close())
 }
 
 func TestALoginThatCannotBeSavedLeavesTheOneBefore(t *testing.T) {
-	v := emptyAccountStore("memory")
-	old, token := &app{ID: "1"}, new(pinteresttest.Handler).Login()
-	require.NoError(t, v.save(t.Context(), "a", old, token))
-	v.tokens = &brittleStore{Store: v.tokens, broken: func() bool { return true }}
+	v := emptyStore("memory")
+	old, token := &App{ID: "1"}, new(pinteresttest.Handler).Login()
+	require.NoError(t, v.Save(t.Context(), "a", old, token))
+	v.Tokens = &brittleStore{Store: v.Tokens, broken: func() bool { return true }}
 	for _, name := range []string{"a", "b"} {
-		assert.ErrorIs(t, v.save(t.Context(), name, &app{ID: "2"}, new(pinteresttest.Handler).Login()), errBroken)
+		assert.ErrorIs(t, v.Save(t.Context(), name, &App{ID: "2"}, new(pinteresttest.Handler).Login()), errBroken)
 	}
-	a, err := v.account(t.Context(), "a")
+	a, err := v.Account(t.Context(), "a")
 	require.NoError(t, err)
-	assert.Equal(t, old, a.app)
-	assert.Equal(t, token.AccessToken, a.token.AccessToken)
+	assert.Equal(t, old, a.App)
+	assert.Equal(t, token.AccessToken, a.Token.AccessToken)
 	b, err := v.app(t.Context(), "b")
 	require.NoError(t, err)
 	assert.Nil(t, b)
@@ -155,8 +148,8 @@ func TestAStoreThatIsNoneIsWrongUsage(t *testing.T) {
 		if name == "" {
 			continue // the default
 		}
-		t.Setenv(envStore, name)
-		_, err := openAccountStore(commandWith(t.Context()), "", true)
+		t.Setenv(EnvStore, name)
+		_, err := Open(t.Context(), io.Discard, "", true)
 		require.Error(t, err, name)
 		assert.Equal(t, say.StatusUsage, say.ExitStatus(err), name)
 		var b strings.Builder
@@ -172,7 +165,7 @@ func TestAPasswordIsNoArgument(t *testing.T) {
 	} {
 		assert.Equal(t, holds, holdsPassword(name), name)
 	}
-	_, err := openAccountStore(commandWith(t.Context()), "redis://:b@host", false)
+	_, err := Open(t.Context(), io.Discard, "redis://:b@host", false)
 	assert.Equal(t, say.StatusUsage, say.ExitStatus(err))
 	assert.Equal(t, "postgres://a@host/db", shown("postgres://a:b@host/db?password=c"))
 	assert.Equal(t, "redis:", shown("redis://a:b@["))
@@ -183,8 +176,8 @@ func TestAStoreThatIsNotThereIsAnErrorWithoutThePassword(t *testing.T) {
 		"postgres://a:sesame@127.0.0.1:1/db?connect_timeout=1", "mysql://a:sesame@127.0.0.1:1/db", "redis://a:sesame@127.0.0.1:1/0",
 		"sqlite:" + filepath.Join(t.TempDir(), "no", "such", "directory.db"),
 	} {
-		t.Setenv(envStore, name)
-		_, err := openAccountStore(commandWith(t.Context()), "", true)
+		t.Setenv(EnvStore, name)
+		_, err := Open(t.Context(), io.Discard, "", true)
 		require.Error(t, err, name)
 		assert.Equal(t, say.StatusFailed, say.ExitStatus(err), name)
 		assert.NotContains(t, err.Error(), "sesame")

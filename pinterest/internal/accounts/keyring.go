@@ -1,4 +1,4 @@
-package main
+package accounts
 
 import (
 	"context"
@@ -17,9 +17,9 @@ import (
 	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
-// openKeyring opens an accountStore in the key ring of the operating system. The names
+// openKeyring opens an Store in the key ring of the operating system. The names
 // of the accounts, and locks, are files: a key ring can neither list nor lock.
-func openKeyring(_ context.Context, name string, create bool) (*accountStore, error) {
+func openKeyring(_ context.Context, name string, create bool) (*Store, error) {
 	if name != "keyring:" {
 		return nil, say.WrongUsage("there is one key ring only", "write it like keyring:")
 	}
@@ -29,7 +29,7 @@ func openKeyring(_ context.Context, name string, create bool) (*accountStore, er
 	}
 	dir = filepath.Join(dir, "keyring")
 	if _, err := os.Lstat(dir); !create && errors.Is(err, fs.ErrNotExist) {
-		return emptyAccountStore(name), nil
+		return emptyStore(name), nil
 	}
 	var stores [2]pinterest.Store
 	for i, part := range []string{"tokens", "apps"} {
@@ -39,7 +39,7 @@ func openKeyring(_ context.Context, name string, create bool) (*accountStore, er
 		}
 		stores[i] = &keyringStore{service: "github.com/go-pinterest/pinterest " + part, names: names, ring: systemRing{}}
 	}
-	return newAccountStore(name, stores[0], stores[1], noClose), nil
+	return newStore(name, stores[0], stores[1], noClose), nil
 }
 
 // A keyringStore keeps values in the key ring of the operating system, and only

@@ -1,4 +1,4 @@
-package main
+package accounts
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 	"github.com/go-pinterest/pinterest/redisstore"
 )
 
-func openRedis(ctx context.Context, name string, _ bool) (*accountStore, error) {
+func openRedis(ctx context.Context, name string, _ bool) (*Store, error) {
 	options, err := redis.ParseURL(name)
 	if err != nil { // it could quote a password
 		return nil, say.WrongUsage("the store is not the address of a Redis", "write it like redis://host:6379/0")
@@ -23,5 +23,5 @@ func openRedis(ctx context.Context, name string, _ bool) (*accountStore, error) 
 		client.Close()
 		return nil, say.WithHint(fmt.Errorf("the store %s cannot be used: %w", name, err), "is Redis there, and may you use it?")
 	}
-	return newAccountStore(name, &redisstore.Store{Client: client}, &redisstore.Store{Client: client, Prefix: "pinterest-apps:"}, client.Close), nil
+	return newStore(name, &redisstore.Store{Client: client}, &redisstore.Store{Client: client, Prefix: "pinterest-apps:"}, client.Close), nil
 }

@@ -1,4 +1,4 @@
-package main
+package accounts
 
 import (
 	"bytes"
@@ -34,22 +34,22 @@ func (s *brittleStore) Update(ctx context.Context, key string, f func(ctx contex
 	})
 }
 
-// expired returns an accountStore whose only token has expired, the accounts of its app,
+// expired returns an Store whose only token has expired, the accounts of its app,
 // and what the user is told. The store is broken until the given time from now.
-func expired(t *testing.T, h *pinteresttest.Handler, broken time.Duration) (*accountStore, *pinterest.Accounts, *bytes.Buffer) {
+func expired(t *testing.T, h *pinteresttest.Handler, broken time.Duration) (*Store, *pinterest.Accounts, *bytes.Buffer) {
 	t.Helper()
 	h.StrictRotation = true
-	v, told := emptyAccountStore("memory"), new(bytes.Buffer)
+	v, told := emptyStore("memory"), new(bytes.Buffer)
 	v.logger = slog.New(newUnsavedHandler(told))
 	conf := &pinterest.Config{
 		ClientID: pinteresttest.DefaultAppID, ClientSecret: pinteresttest.DefaultAppSecret,
 		RefreshAhead: -1, Logger: v.logger,
 	}
-	require.NoError(t, v.save(t.Context(), "a", &app{ID: "1"}, h.Login()))
+	require.NoError(t, v.Save(t.Context(), "a", &App{ID: "1"}, h.Login()))
 	time.Sleep(31 * 24 * time.Hour)
 	until := time.Now().Add(broken)
-	v.tokens = &brittleStore{v.tokens, func() bool { return time.Now().Before(until) }}
-	a := v.accounts(conf, v.tokens)
+	v.Tokens = &brittleStore{v.Tokens, func() bool { return time.Now().Before(until) }}
+	a := v.Accounts(conf, v.Tokens)
 	a.HTTPClient = h.Client()
 	return v, a, told
 }
@@ -66,7 +66,7 @@ func TestACommandDoesNotEndBeforeTheRenewedTokenIsSaved(t *testing.T) {
 
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel() // Ctrl-C
-		require.NoError(t, v.settled(ctx, nil))
+		require.NoError(t, v.Settled(ctx, nil))
 		saved, err = a.Load(t.Context(), "a")
 		require.NoError(t, err)
 		assert.Equal(t, token.AccessToken, saved.AccessToken)
@@ -84,7 +84,7 @@ func TestACommandSaysThatTheRenewedTokenIsLost(t *testing.T) {
 		_, err := a.Source("a").Token()
 		require.NoError(t, err)
 		begun := time.Now()
-		assert.ErrorContains(t, v.settled(t.Context(), nil), "could not be saved")
+		assert.ErrorContains(t, v.Settled(t.Context(), nil), "could not be saved")
 		assert.Equal(t, patience, time.Since(begun))
 	})
 }
@@ -99,7 +99,7 @@ func TestACommandDoesNotEndInTheMiddleOfARenewal(t *testing.T) {
 		require.ErrorIs(t, err, context.Canceled)
 
 		begun := time.Now()
-		require.NoError(t, v.settled(ctx, nil))
+		require.NoError(t, v.Settled(ctx, nil))
 		assert.Equal(t, 5*time.Second, time.Since(begun))
 		saved, err := a.Load(t.Context(), "a")
 		require.NoError(t, err)

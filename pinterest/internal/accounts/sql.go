@@ -1,4 +1,4 @@
-package main
+package accounts
 
 import (
 	"context"
@@ -23,7 +23,7 @@ import (
 // appsTable is beside the tokens' table, which a service may share.
 const appsTable = sqlstore.DefaultTable + "_apps"
 
-func openPostgres(ctx context.Context, name string, create bool) (*accountStore, error) {
+func openPostgres(ctx context.Context, name string, create bool) (*Store, error) {
 	dsn := name
 	if kind, rest, _ := strings.Cut(name, ":"); !strings.HasPrefix(rest, "//") {
 		dsn, name = rest, kind+":" // words like host=… password=…, or nothing: the variables of PostgreSQL's own clients
@@ -35,7 +35,7 @@ func openPostgres(ctx context.Context, name string, create bool) (*accountStore,
 	return openSQL(ctx, shown(name), stdlib.OpenDB(*conf), sqlstore.PostgreSQL, create)
 }
 
-func openMySQL(ctx context.Context, name string, create bool) (*accountStore, error) {
+func openMySQL(ctx context.Context, name string, create bool) (*Store, error) {
 	const hint = "write it like mysql://user@host:3306/database"
 	dsn := strings.TrimPrefix(name, "mysql:")
 	conf, err := mysql.ParseDSN(dsn)
@@ -62,7 +62,7 @@ func openMySQL(ctx context.Context, name string, create bool) (*accountStore, er
 	return openSQL(ctx, "mysql://"+conf.User+"@"+conf.Addr+"/"+conf.DBName, sql.OpenDB(connector), sqlstore.MySQL, create)
 }
 
-func openSQLite(ctx context.Context, name string, create bool) (*accountStore, error) {
+func openSQLite(ctx context.Context, name string, create bool) (*Store, error) {
 	path := strings.TrimPrefix(name, "sqlite:")
 	if path == "" || strings.ContainsAny(path, "?#") {
 		return nil, say.WrongUsage("the store is not the path of an SQLite database", "write it like sqlite:pinterest.db")
@@ -74,7 +74,7 @@ func openSQLite(ctx context.Context, name string, create bool) (*accountStore, e
 	name = "sqlite:" + path
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		if !create {
-			return emptyAccountStore(name), nil
+			return emptyStore(name), nil
 		}
 		// SQLite would let everybody read it.
 		file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
@@ -91,7 +91,7 @@ func openSQLite(ctx context.Context, name string, create bool) (*accountStore, e
 	return openSQL(ctx, name, db, sqlstore.SQLite, create)
 }
 
-func openSQL(ctx context.Context, name string, db *sql.DB, dialect sqlstore.Dialect, create bool) (*accountStore, error) {
+func openSQL(ctx context.Context, name string, db *sql.DB, dialect sqlstore.Dialect, create bool) (*Store, error) {
 	tokens := &sqlstore.Store{DB: db, Dialect: dialect}
 	if err := tokens.CreateTable(ctx); err != nil {
 		db.Close()
@@ -105,5 +105,5 @@ func openSQL(ctx context.Context, name string, db *sql.DB, dialect sqlstore.Dial
 		}
 		apps = pinterest.NewMemoryStore() // the database is another program's
 	}
-	return newAccountStore(name, tokens, apps, db.Close), nil
+	return newStore(name, tokens, apps, db.Close), nil
 }

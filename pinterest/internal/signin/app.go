@@ -1,4 +1,4 @@
-package main
+package signin
 
 import (
 	"bufio"
@@ -9,36 +9,41 @@ import (
 	"os"
 	"strings"
 
-	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/go-pinterest/pinterest/pinterest/internal/accounts"
 	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
-// credentials returns the app's id and secret: from the environment, or else
-// as the user types them in, in which case typed is set.
-func credentials(c *cobra.Command) (id, secret string, typed bool, err error) {
-	id, secret = os.Getenv(envAppID), os.Getenv(envAppSecret)
-	if id != "" && secret != "" {
-		return id, secret, false, nil
+// app returns the app's id and secret: from the environment, or else as the user
+// types them in, in which case typed is set.
+func (l *Login) app(ctx context.Context) (id, secret string, typed bool, err error) {
+	id, secret, err = accounts.AppOfEnv()
+	if err != nil || id != "" && secret != "" {
+		return id, secret, false, err
 	}
-	tty, ok := c.InOrStdin().(*os.File)
+	tty, ok := l.In.(*os.File)
 	if !ok || !term.IsTerminal(int(tty.Fd())) {
-		return "", "", false, say.WrongUsage("the app is not known: "+envAppID+" and "+envAppSecret+" are not both set, and there is no terminal to ask on",
+		return "", "", false, say.WrongUsage("the app is not known: "+accounts.EnvAppID+" and "+accounts.EnvAppSecret+" are not both set, and there is no terminal to ask on",
 			"set both; they are shown on https://developers.pinterest.com/apps/")
 	}
-	w := c.ErrOrStderr()
 	if id == "" {
-		fmt.Fprint(w, say.Prefix+"app id, as shown on https://developers.pinterest.com/apps/: ")
-		if id, err = readLine(c.Context(), tty, "it is shown on https://developers.pinterest.com/apps/"); err != nil {
+		fmt.Fprint(l.Told, say.Prefix+"app id, as shown on https://developers.pinterest.com/apps/: ")
+		if id, err = readLine(ctx, tty, "it is shown on https://developers.pinterest.com/apps/"); err != nil {
 			return "", "", false, err
 		}
 	}
-	fmt.Fprint(w, say.Prefix+"app secret key of app "+id+" (it is not shown, and kept with the token): ")
-	if secret, err = readSecret(c.Context(), tty); err != nil {
+	if id, err = accounts.Clean("the app id", id); err != nil {
 		return "", "", false, err
 	}
-	fmt.Fprintln(w)
+	fmt.Fprint(l.Told, say.Prefix+"app secret key of app "+id+" (it is not shown, and kept with the token): ")
+	if secret, err = readSecret(ctx, tty); err != nil {
+		return "", "", false, err
+	}
+	fmt.Fprintln(l.Told)
+	if secret, err = accounts.Clean("the app secret key", secret); err != nil {
+		return "", "", false, err
+	}
 	if id == "" || secret == "" {
 		return "", "", false, say.WithHint(errors.New("the app id and its secret must not be empty"), "both are shown on https://developers.pinterest.com/apps/")
 	}

@@ -1,4 +1,4 @@
-package main
+package accounts
 
 import (
 	"context"
@@ -15,17 +15,17 @@ import (
 // patience is how long a command waits for a token to be saved.
 const patience = 2 * time.Minute
 
-// accounts returns the accounts of conf's app in s, which is v's store of tokens
+// Accounts returns the accounts of conf's app in s, which is v's store of tokens
 // or shows a part of it.
-func (v *accountStore) accounts(conf *pinterest.Config, s pinterest.Store) *pinterest.Accounts {
+func (v *Store) Accounts(conf *pinterest.Config, s pinterest.Store) *pinterest.Accounts {
 	a := &pinterest.Accounts{Config: conf, Store: s}
 	v.used = append(v.used, a)
 	return a
 }
 
-// settled returns err when all that was renewed is saved, or else what is wrong
+// Settled returns err when all that was renewed is saved, or else what is wrong
 // with that. Being stopped before is no reason not to wait.
-func (v *accountStore) settled(ctx context.Context, err error) error {
+func (v *Store) Settled(ctx context.Context, err error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	for _, a := range v.used {

@@ -1,4 +1,4 @@
-package main
+package keepalive
 
 import (
 	"bytes"
@@ -59,10 +59,10 @@ type session struct {
 
 // start starts k. It must be called in a bubble, where the command itself
 // cannot run, as signals reach into none.
-func (i *idle) start(t *testing.T, k keepalive) *session {
+func (i *idle) start(t *testing.T, k Run) *session {
 	s := &session{ended: make(chan error, 1)}
 	accounts := &pinterest.Accounts{Config: &i.conf, Store: i, HTTPClient: i.fake.Client()}
-	k.pass, k.out, k.told = accounts.KeepAlive, &s.out, &s.told
+	k.pass, k.Out, k.Told = accounts.KeepAlive, &s.out, &s.told
 	var ctx context.Context
 	ctx, s.stop = context.WithCancel(t.Context())
 	t.Cleanup(s.stop)
@@ -83,7 +83,7 @@ func TestIdleAccountsStayConnectedWhileKeepaliveRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := newIdle(t, "alice")
 		begin := time.Now()
-		s := i.start(t, keepalive{within: 14 * daily, every: daily})
+		s := i.start(t, Run{Within: 14 * daily, Every: daily})
 		time.Sleep(100*say.Day + time.Hour)
 		synctest.Wait()
 		s.stop()
@@ -108,7 +108,7 @@ func TestASweepThatTakesLongerThanADayIsFollowedAtOnce(t *testing.T) {
 		i := newIdle(t, "alice", "bob")
 		i.fake.Fail("/v5/oauth/token", pinteresttest.Fault{Status: 429, RetryAfter: "90000"})
 		begin := time.Now()
-		s := i.start(t, keepalive{within: all, every: daily, parallel: 1})
+		s := i.start(t, Run{Within: all, Every: daily, Parallel: 1})
 		time.Sleep(26 * time.Hour)
 		synctest.Wait()
 		s.stop()
@@ -123,7 +123,7 @@ func TestAStoreThatIsDownForAWhileEndsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := newIdle(t, "alice")
 		i.down.Store(true)
-		s := i.start(t, keepalive{within: all, every: daily})
+		s := i.start(t, Run{Within: all, Every: daily})
 		synctest.Wait()
 		assert.Equal(t, "pinterest: the database is being restarted\n", s.told.String())
 		i.down.Store(false)
@@ -134,7 +134,7 @@ func TestAStoreThatIsDownForAWhileEndsNothing(t *testing.T) {
 		assert.Contains(t, s.lines(), "renewed alice")
 
 		i.down.Store(true)
-		s = i.start(t, keepalive{within: all})
+		s = i.start(t, Run{Within: all})
 		assert.EqualError(t, <-s.ended, "the database is being restarted", "run once, it is a failure")
 	})
 }
@@ -143,7 +143,7 @@ func TestWhatOnlyTheOperatorCanMendEndsKeepalive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := newIdle(t, "alice")
 		i.conf.ClientID = ""
-		err := <-i.start(t, keepalive{within: 14 * daily, every: daily}).ended
+		err := <-i.start(t, Run{Within: 14 * daily, Every: daily}).ended
 		assert.ErrorIs(t, err, pinterest.ErrClientRejected)
 		assert.Equal(t, say.StatusFailed, say.ExitStatus(err))
 	})
@@ -173,7 +173,7 @@ func TestTheWorstOfASweepIsItsExitStatus(t *testing.T) {
 func TestAnAccountsNameIsPrintedInOneLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := newIdle(t, "a\x1b[2J\nb")
-		s := i.start(t, keepalive{within: all})
+		s := i.start(t, Run{Within: all})
 		require.Equal(t, say.StatusFailed, say.ExitStatus(<-s.ended))
 		assert.Regexp(t, `^pinterest: a \[2J b: the key holds the character U\+001B: .*\n`, s.told.String())
 		assert.NotContains(t, s.told.String(), "\x1b")
