@@ -131,3 +131,7 @@ func TestHTMLIsNoJSON(t *testing.T) {
 		assert.Equal(t, want, isJSON(kind), kind)
 	}
 }
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

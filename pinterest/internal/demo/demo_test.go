@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"bytes"
@@ -23,7 +23,7 @@ const pinterestURL = "https://pinterest.test"
 // play runs the demo without a socket. It must be called in a bubble.
 func play(ctx context.Context, fake *pinteresttest.Handler, base http.RoundTripper) (out string, err error) {
 	var b bytes.Buffer
-	err = runDemo(ctx, newTimeline(&b), fake, pinterestURL, base)
+	err = runAgainst(ctx, newTimeline(&b), fake, pinterestURL, base)
 	return b.String(), err
 }
 
@@ -33,7 +33,7 @@ func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { retur
 
 func TestTheDemoCostsNineTokenRequestsInFifteenSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		fake := demoFake()
+		fake := strictFake()
 		begin := time.Now()
 		out, err := play(t.Context(), fake, fake.Client().Transport)
 		require.NoError(t, err)
@@ -120,7 +120,7 @@ func TestTheDemoFailsWhenWhatItClaimsIsNotSo(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				fake := demoFake()
+				fake := strictFake()
 				base := fake.Client().Transport
 				if test.base != nil {
 					base = test.base(base)
@@ -155,7 +155,7 @@ func formOf(r *http.Request) string {
 
 func TestTheDemoChecksTheState(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		fake := demoFake()
+		fake := strictFake()
 		_, err := play(t.Context(), fake, roundTripper(func(r *http.Request) (*http.Response, error) {
 			resp, err := fake.Client().Transport.RoundTrip(r)
 			if err == nil && resp.Header.Get("Location") != "" {
@@ -170,7 +170,7 @@ func TestTheDemoChecksTheState(t *testing.T) {
 
 func TestTheDemoEndsThoughPinterestHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		fake := demoFake()
+		fake := strictFake()
 		time.AfterFunc(time.Second, func() {
 			fake.Fail("/v5/user_account", pinteresttest.Fault{Latency: 24 * time.Hour})
 		})
@@ -182,7 +182,7 @@ func TestTheDemoEndsThoughPinterestHangs(t *testing.T) {
 
 func TestTheDemoStopsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		fake := demoFake()
+		fake := strictFake()
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(2500*time.Millisecond, cancel)
 		begin := time.Now()

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"errors"
@@ -29,7 +29,7 @@ func claimIf(ok bool, says, format string, args ...any) claim {
 
 // sumUp prints what was asked for and what it cost. Its error is that not all
 // of it is so.
-func (d *demoRun) sumUp() error {
+func (d *run) sumUp() error {
 	asked, cost := d.claims()
 	wrong := 0
 	list := func(title string, claims []claim) {
@@ -55,7 +55,7 @@ func (d *demoRun) sumUp() error {
 	return nil
 }
 
-func (d *demoRun) claims() (asked, cost []claim) {
+func (d *run) claims() (asked, cost []claim) {
 	w, n := d.witness, d.fake.Counts()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -139,7 +139,7 @@ func (d *demoRun) claims() (asked, cost []claim) {
 
 // duringOutage counts the API calls that began and ended while a renewal was
 // failing. The witness's lock is held.
-func (d *demoRun) duringOutage() int {
+func (d *run) duringOutage() int {
 	n := 0
 	for _, r := range d.witness.renewals {
 		for _, c := range d.calls {
