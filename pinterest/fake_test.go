@@ -177,6 +177,16 @@ func withEcho(h http.Handler) http.Handler {
 	return mux
 }
 
+// silence SOCKET listens there, and never says anything.
+func silence(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: silence socket")
+	}
+	l, err := net.Listen("unix", args[0])
+	ts.Check(err)
+	ts.Defer(func() { l.Close() })
+}
+
 // counts NAME N... compares what the fake Pinterest has counted.
 func countsOfFake(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 || len(args)%2 != 0 {

@@ -38,7 +38,7 @@ func TestSessions(t *testing.T) {
 			}
 			return false, fmt.Errorf("there is no condition %s", name)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "set": setFake, "answered": answered, "counts": countsOfFake, "login": logIn},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "set": setFake, "answered": answered, "counts": countsOfFake, "login": logIn, "silence": silence},
 	})
 }
 

@@ -2,6 +2,7 @@ package accounts
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -213,8 +214,14 @@ func Advise(err error, login string) error {
 		return &say.Failure{Err: err, Hint: "run: " + login, Status: say.StatusReauthorize}
 	case errors.Is(err, pinterest.ErrClientRejected):
 		return say.WithHint(err, "look at the app on https://developers.pinterest.com/apps/: is it approved, are "+EnvAppID+" and "+EnvAppSecret+" its own, and is the environment, production or sandbox, the right one?")
+	case errors.As(err, new(*tls.CertificateVerificationError)):
+		return say.WithHint(err, untrustedHint)
 	case errors.As(err, &e) && e.Temporary():
 		return say.WithHint(err, "nothing is lost; try again later")
 	}
 	return err
 }
+
+// untrustedHint is for a server whose certificate nobody here trusts, which no
+// waiting mends.
+const untrustedHint = "nothing was sent; see that the clock is right and the address the one you mean; if a proxy of yours stands between, name its certificate by SSL_CERT_FILE"

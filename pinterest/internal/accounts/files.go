@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,7 +16,7 @@ import (
 )
 
 // openFiles opens a Store in a directory.
-func openFiles(_ context.Context, name string, create bool) (*Store, error) {
+func openFiles(_ context.Context, _ io.Writer, name string, create bool) (*Store, error) {
 	dir, err := directory(strings.TrimPrefix(name, "file:"))
 	if err != nil {
 		return nil, err

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/zalando/go-keyring"
@@ -17,9 +19,9 @@ import (
 	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
-// openKeyring opens an Store in the key ring of the operating system. The names
+// openKeyring opens a Store in the key ring of the operating system. The names
 // of the accounts, and locks, are files: a key ring can neither list nor lock.
-func openKeyring(_ context.Context, name string, create bool) (*Store, error) {
+func openKeyring(ctx context.Context, told io.Writer, name string, create bool) (*Store, error) {
 	if name != "keyring:" {
 		return nil, say.WrongUsage("there is one key ring only", "write it like keyring:")
 	}
@@ -28,6 +30,13 @@ func openKeyring(_ context.Context, name string, create bool) (*Store, error) {
 		return nil, err
 	}
 	dir = filepath.Join(dir, "keyring")
+	const service = "github.com/go-pinterest/pinterest "
+	patient := &patience{told: told, stopped: ctx.Done()}
+	// A key ring that cannot be used is not one that holds nothing.
+	probe := &keyringStore{service: service + "tokens", ring: systemRing{}, patient: patient}
+	if _, err := probe.get(ctx, "default"); err != nil {
+		return nil, err
+	}
 	if _, err := os.Lstat(dir); !create && errors.Is(err, fs.ErrNotExist) {
 		return emptyStore(name), nil
 	}
@@ -37,7 +46,7 @@ func openKeyring(_ context.Context, name string, create bool) (*Store, error) {
 		if err != nil {
 			return nil, err
 		}
-		stores[i] = &keyringStore{service: "github.com/go-pinterest/pinterest " + part, names: names, ring: systemRing{}}
+		stores[i] = &keyringStore{service: service + part, names: names, ring: systemRing{}, patient: patient}
 	}
 	return newStore(name, stores[0], stores[1], noClose), nil
 }
@@ -48,6 +57,55 @@ type keyringStore struct {
 	service string
 	names   *filestore.Store
 	ring    ring
+	patient *patience
+}
+
+// A patience waits for a key ring, which may be asking for a password in a window
+// that nobody sees.
+type patience struct {
+	told    io.Writer
+	stopped <-chan struct{} // closed by Ctrl-C
+	once    sync.Once
+}
+
+const (
+	keyringTold  = 3 * time.Second // until the user is told what is waited for
+	keyringLimit = time.Minute
+)
+
+var errRingStopped = keyringFailed(errors.New("stopped while it did not answer"))
+
+// wait runs f. What is being saved is waited for though the user stop the command.
+func (p *patience) wait(ctx context.Context, saving bool, f func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	stopped := p.stopped
+	if saving {
+		stopped = nil
+	}
+	tell, limit := time.NewTimer(keyringTold), time.NewTimer(keyringLimit)
+	defer tell.Stop()
+	defer limit.Stop()
+	for {
+		select {
+		case err := <-done:
+			if err != nil && !errors.Is(err, keyring.ErrNotFound) {
+				err = keyringFailed(err)
+			}
+			return err
+		case <-tell.C:
+			p.once.Do(func() {
+				say.Line(p.told, "waiting for the key ring of the operating system: does it ask for its password in another window?")
+				say.Hint(p.told, "Ctrl-C stops this; --store file: does without a key ring")
+			})
+		case <-limit.C:
+			return keyringFailed(fmt.Errorf("it did not answer within %v", keyringLimit))
+		case <-stopped:
+			return errRingStopped
+		case <-ctx.Done():
+			return errRingStopped
+		}
+	}
 }
 
 // A ring is a key ring.
@@ -75,49 +133,57 @@ const (
 
 // Load implements [pinterest.Store].
 func (s *keyringStore) Load(ctx context.Context, key string) ([]byte, error) {
-	if _, err := s.names.Load(ctx, key); err != nil {
+	mark, err := s.names.Load(ctx, key)
+	if err != nil {
 		return nil, err
 	}
-	value, err := s.get(key)
+	if string(mark) == markDeleted {
+		return nil, fmt.Errorf("nothing is kept under %q in the key ring: %w", key, fs.ErrNotExist)
+	}
+	value, err := s.get(ctx, key)
 	if err == nil && value == nil {
-		err = fmt.Errorf("nothing is kept under %q in the key ring: %w", key, fs.ErrNotExist)
+		err = say.WithHint(fmt.Errorf("what was put into the key ring for account %q is not there", key), "is it another key ring? if what was in it is lost, log in again")
 	}
 	return value, err
 }
 
 // get returns nil if nothing is kept.
-func (s *keyringStore) get(key string) ([]byte, error) {
-	value, err := s.ring.Get(s.service, key)
-	switch {
-	case errors.Is(err, keyring.ErrNotFound):
+func (s *keyringStore) get(ctx context.Context, key string) ([]byte, error) {
+	var value []byte
+	err := s.patient.wait(ctx, false, func() error {
+		text, err := s.ring.Get(s.service, key)
+		if err == nil {
+			value = []byte(text)
+		}
+		return err
+	})
+	if errors.Is(err, keyring.ErrNotFound) {
 		return nil, nil
-	case err != nil:
-		return nil, keyringFailed(err)
 	}
-	return []byte(value), nil
+	if err != nil {
+		return nil, err // value may be written yet
+	}
+	return value, nil
 }
 
-func (s *keyringStore) set(key string, value []byte) error {
-	if err := s.ring.Set(s.service, key, string(value)); err != nil {
-		return keyringFailed(err)
-	}
-	return nil
+func (s *keyringStore) set(ctx context.Context, saving bool, key string, value []byte) error {
+	return s.patient.wait(ctx, saving, func() error { return s.ring.Set(s.service, key, string(value)) })
 }
 
 // Update implements [pinterest.Store].
 func (s *keyringStore) Update(ctx context.Context, key string, f func(ctx context.Context, old []byte) ([]byte, time.Time, error)) error {
 	return s.names.Update(ctx, key, func(ctx context.Context, _ []byte) ([]byte, time.Time, error) {
 		fail := func(err error) ([]byte, time.Time, error) { return nil, time.Time{}, err }
-		old, err := s.get(key)
+		old, err := s.get(ctx, key)
 		if err == nil && old != nil {
-			err = s.set(key, old) // what can be read need not be writable
+			err = s.set(ctx, false, key, old) // what can be read need not be writable
 		}
 		if err != nil {
 			return fail(err)
 		}
 		value, due, err := f(ctx, old)
 		if err == nil {
-			err = s.set(key, value)
+			err = s.set(context.WithoutCancel(ctx), true, key, value)
 		}
 		if err != nil {
 			return fail(err)
@@ -129,12 +195,12 @@ func (s *keyringStore) Update(ctx context.Context, key string, f func(ctx contex
 // Delete implements [pinterest.Store].
 func (s *keyringStore) Delete(ctx context.Context, key string) error {
 	nothing := errors.New("nothing to delete")
-	err := s.names.Update(ctx, key, func(_ context.Context, mark []byte) ([]byte, time.Time, error) {
+	err := s.names.Update(ctx, key, func(ctx context.Context, mark []byte) ([]byte, time.Time, error) {
 		if mark == nil {
 			return nil, time.Time{}, nothing
 		}
-		if err := s.ring.Delete(s.service, key); err != nil && !errors.Is(err, keyring.ErrNotFound) {
-			return nil, time.Time{}, keyringFailed(err)
+		if err := s.patient.wait(ctx, false, func() error { return s.ring.Delete(s.service, key) }); err != nil && !errors.Is(err, keyring.ErrNotFound) {
+			return nil, time.Time{}, err
 		}
 		return []byte(markDeleted), time.Time{}, nil
 	})
@@ -150,11 +216,11 @@ func (s *keyringStore) Each(ctx context.Context, before time.Time, f func(key st
 		if string(mark) == markDeleted {
 			return nil
 		}
-		value, err := s.get(key)
-		if value == nil {
+		value, err := s.get(ctx, key)
+		if err != nil {
 			return err
 		}
-		return f(key, value)
+		return f(key, append([]byte{}, value...)) // what is lost is a record that cannot be read
 	})
 }
 

@@ -12,8 +12,8 @@ import (
 	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
-// patience is how long a command waits for a token to be saved.
-const patience = 2 * time.Minute
+// savingLimit is how long a command waits for a token to be saved.
+const savingLimit = 2 * time.Minute
 
 // Accounts returns the accounts of conf's app in s, which is v's store of tokens
 // or shows a part of it.
@@ -26,7 +26,7 @@ func (v *Store) Accounts(conf *pinterest.Config, s pinterest.Store) *pinterest.A
 // Settled returns err when all that was renewed is saved, or else what is wrong
 // with that. Being stopped before is no reason not to wait.
 func (v *Store) Settled(ctx context.Context, err error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), savingLimit)
 	defer cancel()
 	for _, a := range v.used {
 		if a.Wait(ctx) != nil && err == nil {

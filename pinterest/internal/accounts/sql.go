@@ -5,15 +5,20 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"maps"
+	"net"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
-	_ "modernc.org/sqlite"
+	"modernc.org/sqlite"
 
 	"github.com/go-pinterest/pinterest"
 	"github.com/go-pinterest/pinterest/pinterest/internal/say"
@@ -23,7 +28,7 @@ import (
 // appsTable is beside the tokens' table, which a service may share.
 const appsTable = sqlstore.DefaultTable + "_apps"
 
-func openPostgres(ctx context.Context, name string, create bool) (*Store, error) {
+func openPostgres(ctx context.Context, _ io.Writer, name string, create bool) (*Store, error) {
 	dsn := name
 	if kind, rest, _ := strings.Cut(name, ":"); !strings.HasPrefix(rest, "//") {
 		dsn, name = rest, kind+":" // words like host=… password=…, or nothing: the variables of PostgreSQL's own clients
@@ -35,24 +40,32 @@ func openPostgres(ctx context.Context, name string, create bool) (*Store, error)
 	return openSQL(ctx, shown(name), stdlib.OpenDB(*conf), sqlstore.PostgreSQL, create)
 }
 
-func openMySQL(ctx context.Context, name string, create bool) (*Store, error) {
-	const hint = "write it like mysql://user@host:3306/database"
+func openMySQL(ctx context.Context, _ io.Writer, name string, create bool) (*Store, error) {
+	const hint = "write it like mysql://user@host:3306/database, with ?tls=true to have the connection encrypted"
 	dsn := strings.TrimPrefix(name, "mysql:")
-	conf, err := mysql.ParseDSN(dsn)
-	if strings.HasPrefix(dsn, "//") {
-		var u *url.URL
-		if u, err = url.Parse(name); err == nil {
-			conf = mysql.NewConfig()
-			conf.User = u.User.Username()
-			conf.Passwd, _ = u.User.Password()
-			conf.Net, conf.Addr, conf.DBName = "tcp", u.Host, strings.TrimPrefix(u.Path, "/")
-			if u.Port() == "" {
-				conf.Addr = u.Host + ":3306"
-			}
-		}
+	u, err := url.Parse(name)
+	if strings.HasPrefix(dsn, "//") && err == nil {
+		dsn = "/?" + u.RawQuery
+	} else {
+		u = nil
 	}
+	conf, err := mysql.ParseDSN(dsn)
 	if err != nil { // it could quote a password
-		return nil, say.WrongUsage("the store is not the address of a MySQL database", hint)
+		return nil, say.WrongUsage("the store is not the address of a MySQL database, or a parameter has no such value", hint)
+	}
+	for _, name := range slices.Sorted(maps.Keys(conf.Params)) { // what the driver does not know, and would have the server set
+		return nil, say.WrongUsage(fmt.Sprintf("the store has a parameter %q, which is not known for MySQL", say.OneLine(name)), hint)
+	}
+	if u != nil {
+		conf.User = u.User.Username()
+		conf.Passwd, _ = u.User.Password()
+		conf.Net, conf.Addr, conf.DBName = "tcp", u.Host, strings.TrimPrefix(u.Path, "/")
+		if u.Port() == "" {
+			conf.Addr = net.JoinHostPort(u.Hostname(), "3306")
+		}
+		if conf.TLS != nil {
+			conf.TLS.ServerName = u.Hostname() // it was made before the host was known
+		}
 	}
 	conf.Logger = &mysql.NopLogger{}
 	connector, err := mysql.NewConnector(conf)
@@ -62,7 +75,7 @@ func openMySQL(ctx context.Context, name string, create bool) (*Store, error) {
 	return openSQL(ctx, "mysql://"+conf.User+"@"+conf.Addr+"/"+conf.DBName, sql.OpenDB(connector), sqlstore.MySQL, create)
 }
 
-func openSQLite(ctx context.Context, name string, create bool) (*Store, error) {
+func openSQLite(ctx context.Context, _ io.Writer, name string, create bool) (*Store, error) {
 	path := strings.TrimPrefix(name, "sqlite:")
 	if path == "" || strings.ContainsAny(path, "?#") {
 		return nil, say.WrongUsage("the store is not the path of an SQLite database", "write it like sqlite:pinterest.db")
@@ -83,7 +96,11 @@ func openSQLite(ctx context.Context, name string, create bool) (*Store, error) {
 		}
 		file.Close()
 	}
-	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: "_pragma=journal_mode(WAL)&_pragma=busy_timeout(5000)"}
+	pragmas := "_pragma=busy_timeout(5000)"
+	if create {
+		pragmas = "_pragma=journal_mode(WAL)&" + pragmas // which the file keeps
+	}
+	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: pragmas}
 	db, err := sql.Open("sqlite", u.String())
 	if err != nil {
 		return nil, err
@@ -91,19 +108,56 @@ func openSQLite(ctx context.Context, name string, create bool) (*Store, error) {
 	return openSQL(ctx, name, db, sqlstore.SQLite, create)
 }
 
+// openSQL creates the tables if it may, and else does with those that there are:
+// the database can be another program's.
 func openSQL(ctx context.Context, name string, db *sql.DB, dialect sqlstore.Dialect, create bool) (*Store, error) {
-	tokens := &sqlstore.Store{DB: db, Dialect: dialect}
-	if err := tokens.CreateTable(ctx); err != nil {
+	fail := func(err error, hint string) (*Store, error) {
 		db.Close()
-		return nil, say.WithHint(fmt.Errorf("the store %s cannot be used: %w", name, err), "is the database there, and may you use it?")
+		return nil, say.WithHint(fmt.Errorf("the store %s cannot be used: %w", name, err), hint)
 	}
-	var apps pinterest.Store = &sqlstore.Store{DB: db, Dialect: dialect, Table: appsTable}
-	if err := apps.(*sqlstore.Store).CreateTable(ctx); err != nil {
+	open := func(s *sqlstore.Store) (pinterest.Store, error) {
 		if create {
-			db.Close()
-			return nil, say.WithHint(fmt.Errorf("the store %s cannot be used: %w", name, err), "let its owner make the table "+appsTable+" like "+sqlstore.DefaultTable)
+			return s, s.CreateTable(ctx)
 		}
-		apps = pinterest.NewMemoryStore() // the database is another program's
+		_, err := s.Load(ctx, "nobody") // which looks at the table first
+		if errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+		return s, err
+	}
+	tokens, err := open(&sqlstore.Store{DB: db, Dialect: dialect})
+	switch {
+	case err == nil:
+	case !create && noTable(err):
+		db.Close()
+		return emptyStore(name), nil
+	default:
+		return fail(err, "is the database there, and may you use it?")
+	}
+	apps, err := open(&sqlstore.Store{DB: db, Dialect: dialect, Table: appsTable})
+	switch {
+	case err == nil:
+	case !create && (noTable(err) || noLeave(err)):
+		apps = pinterest.NewMemoryStore()
+	default:
+		return fail(err, "let its owner make the table "+appsTable+" like "+sqlstore.DefaultTable)
 	}
 	return newStore(name, tokens, apps, db.Close), nil
+}
+
+// noTable reports whether err is a database's for a table that is not there.
+func noTable(err error) bool {
+	var pg *pgconn.PgError
+	var my *mysql.MySQLError
+	var lite *sqlite.Error
+	return errors.As(err, &pg) && pg.Code == "42P01" ||
+		errors.As(err, &my) && my.Number == 1146 ||
+		errors.As(err, &lite) && strings.Contains(lite.Error(), "no such table")
+}
+
+// noLeave reports whether err is a database's for a table that one may not read.
+func noLeave(err error) bool {
+	var pg *pgconn.PgError
+	var my *mysql.MySQLError
+	return errors.As(err, &pg) && pg.Code == "42501" || errors.As(err, &my) && my.Number == 1142
 }

@@ -29,6 +29,7 @@ type Store struct {
 
 	apps   pinterest.Store
 	flag   string // what --store said
+	sealed bool
 	close  func() error
 	logger *slog.Logger          // of Configs
 	used   []*pinterest.Accounts // by which tokens may have been renewed
@@ -39,7 +40,7 @@ type Store struct {
 var kinds = []struct {
 	names string
 	form  string
-	open  func(ctx context.Context, name string, create bool) (*Store, error)
+	open  func(ctx context.Context, told io.Writer, name string, create bool) (*Store, error)
 }{
 	{"file", "file:DIR", openFiles},
 	{"keyring", "keyring:", openKeyring},
@@ -71,16 +72,23 @@ func Open(ctx context.Context, told io.Writer, flag string, create bool) (*Store
 	if holdsPassword(flag) {
 		return nil, say.WrongUsage("--store holds a password, and arguments can be seen by all users of this machine", "set "+EnvStore+" instead")
 	}
-	kind, _, ok := strings.Cut(name, ":")
+	kind, rest, ok := strings.Cut(name, ":")
 	for _, k := range kinds {
 		if !ok || !slices.Contains(strings.Fields(k.names), kind) {
 			continue
 		}
-		v, err := k.open(ctx, name, create)
+		if strings.HasPrefix(rest, "//") && strings.Contains(name, "#") {
+			return nil, say.WrongUsage("the address of the store has a #, and what follows it would not be heeded", "write a # of a password as %23")
+		}
+		v, err := k.open(ctx, told, name, create)
 		if err != nil {
 			return nil, err
 		}
 		v.flag, v.logger = flag, slog.New(newUnsavedHandler(told))
+		if err := v.seal(); err != nil {
+			v.Close()
+			return nil, err
+		}
 		return v, nil
 	}
 	return nil, say.WrongUsage("the store is of no kind that this program knows", "write it like one of "+forms())
@@ -147,10 +155,24 @@ func (v *Store) Load(ctx context.Context, name string) (*Account, error) {
 		return nil, v.nobody(fmt.Sprintf("nobody is logged in as %q", name), name)
 	}
 	if err != nil {
-		return nil, err
+		return nil, v.unreadable(ctx, name, err)
 	}
 	a.App, err = v.app(ctx, name)
 	return a, err
+}
+
+// unreadable adds to an error that a record could not be read by what key it may be.
+func (v *Store) unreadable(ctx context.Context, name string, err error) error {
+	if f := new(say.Failure); errors.As(err, &f) {
+		return err
+	}
+	if _, failed := v.Tokens.Load(ctx, name); failed != nil { // it is not the record
+		return err
+	}
+	if v.sealed {
+		return say.WithHint(err, "is the right key in "+EnvStoreKey+"? if this account was never sealed, unset it or log in again")
+	}
+	return say.WithHint(err, "if the store is sealed, set "+EnvStoreKey+"; if it is not, log in again")
 }
 
 // Nobody is the error of a store without an account.
