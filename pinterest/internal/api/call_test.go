@@ -1,32 +1,25 @@
-package main
+package api
 
 import (
 	"bytes"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
-// api runs "pinterest api" with answers by rt.
-func api(t *testing.T, rt roundTripper, in io.Reader, out io.Writer, args ...string) error {
-	c := newAPICommand(func(_ *cobra.Command, call func(apiAccess) error) error {
-		return call(apiAccess{client: &http.Client{Transport: rt}, baseURL: testAPI})
-	})
-	c.SilenceErrors, c.SilenceUsage = true, true
-	c.SetIn(in)
-	c.SetOut(out)
-	c.SetErr(t.Output())
-	c.SetArgs(args)
-	return c.ExecuteContext(t.Context())
+// run makes a call with answers by rt.
+func run(t *testing.T, rt roundTripper, in io.Reader, out io.Writer, c *Call, args ...string) error {
+	require.NoError(t, c.Check(args))
+	return c.Run(t.Context(), Access{Client: &http.Client{Transport: rt}, BaseURL: testAPI}, in, out)
 }
 
 func answer(status int, header http.Header, body io.Reader) *http.Response {
@@ -62,29 +55,14 @@ func (f *flow) Write(p []byte) (int, error) {
 }
 
 func TestALargeAnswerIsNotHeldInMemory(t *testing.T) {
-	for _, status := range []int{200, 500} {
-		f := &flow{left: 32 << 20}
-		err := api(t, func(*http.Request) (*http.Response, error) { return answer(status, nil, f), nil }, nil, f, "reports/1")
-		assert.Equal(t, status == 200, err == nil)
-		assert.Zero(t, f.left+f.underWay)
-		assert.Less(t, f.most, 1<<20)
-	}
-}
-
-func TestALargeBodyIsNotHeldInMemory(t *testing.T) {
 	f := &flow{left: 32 << 20}
-	err := api(t, func(r *http.Request) (*http.Response, error) {
-		assert.Nil(t, r.GetBody, "what came through a pipe cannot be had again")
-		_, err := io.Copy(struct{ io.Writer }{f}, r.Body)
-		return answer(200, nil, http.NoBody), err
-	}, f, io.Discard, "media", "--input", "-")
-	require.NoError(t, err)
+	require.NoError(t, run(t, func(*http.Request) (*http.Response, error) { return answer(200, nil, f), nil }, nil, f, &Call{}, "reports/1"))
 	assert.Zero(t, f.left+f.underWay)
-	assert.Less(t, f.most, 2<<20)
+	assert.Less(t, f.most, 1<<20)
 }
 
-func TestASmallBodyFromAPipeCanBeSentAgain(t *testing.T) {
-	err := api(t, func(r *http.Request) (*http.Response, error) {
+func TestABodyFromAPipeCanBeSentAgain(t *testing.T) {
+	err := run(t, func(r *http.Request) (*http.Response, error) {
 		for range 3 {
 			body, err := r.GetBody()
 			require.NoError(t, err)
@@ -94,8 +72,36 @@ func TestASmallBodyFromAPipeCanBeSentAgain(t *testing.T) {
 		}
 		assert.EqualValues(t, 2, r.ContentLength)
 		return answer(200, nil, http.NoBody), nil
-	}, strings.NewReader("{}"), io.Discard, "pins", "--input", "-")
+	}, strings.NewReader("{}"), io.Discard, &Call{Input: "-"}, "pins")
 	require.NoError(t, err)
+}
+
+func TestAFilterPrintsTextAsItIsAndAllElseAsJSON(t *testing.T) {
+	for filter, want := range map[string]string{
+		".items[].name":                          "Köln\nOak\n",
+		".items[1]":                              `{"id":813744226420795884,"name":"Oak"}` + "\n",
+		"[.items[].id] | add?":                   "813744226420795885\n",
+		".items[] | select(.name == \"Oak\").id": "813744226420795884\n",
+		"empty":                                  "",
+	} {
+		var out bytes.Buffer
+		rt := func(*http.Request) (*http.Response, error) {
+			return answer(200, nil, strings.NewReader(`{"items":[{"id":1,"name":"Köln"},{"id":813744226420795884,"name":"Oak"}]}`)), nil
+		}
+		require.NoError(t, run(t, rt, nil, &out, &Call{JQ: filter}, "boards"), filter)
+		assert.Equal(t, want, out.String(), filter)
+	}
+}
+
+func TestAFilterThatFailsSaysSo(t *testing.T) {
+	assert.Equal(t, say.StatusUsage, say.ExitStatus((&Call{JQ: ".items["}).Check([]string{"boards"})))
+	for body, want := range map[string]string{
+		`{"items":5}`: "--jq: cannot iterate over: number (5)",
+		`<html>`:      "the answer is not JSON, which --jq has to have",
+	} {
+		rt := func(*http.Request) (*http.Response, error) { return answer(200, nil, strings.NewReader(body)), nil }
+		assert.EqualError(t, run(t, rt, nil, io.Discard, &Call{JQ: ".items[]"}, "boards"), want)
+	}
 }
 
 func TestTheHintSaysWhenToTryAgain(t *testing.T) {
@@ -107,8 +113,10 @@ func TestTheHintSaysWhenToTryAgain(t *testing.T) {
 			{"Retry-After": {time.Now().Add(90 * time.Minute).UTC().Format(http.TimeFormat)}},
 			{"X-Ratelimit-Reset": {"5400"}},
 			{"X-Ratelimit-Reset": {"5400, 5400;w=60"}},
+			{"X-Ratelimit-Reset": {"5400;w=60"}},
+			{"X-Ratelimit-Reset": {strconv.FormatInt(time.Now().Add(90*time.Minute).Unix(), 10)}},
 		} {
-			err := api(t, func(*http.Request) (*http.Response, error) { return answer(429, header, http.NoBody), nil }, nil, io.Discard, "boards")
+			err := run(t, func(*http.Request) (*http.Response, error) { return answer(429, header, http.NoBody), nil }, nil, io.Discard, &Call{}, "boards")
 			var f *say.Failure
 			require.ErrorAs(t, err, &f)
 			assert.Equal(t, "GET /v5/boards: 429 Too Many Requests", f.Error())
@@ -119,7 +127,7 @@ func TestTheHintSaysWhenToTryAgain(t *testing.T) {
 
 func TestWhatPinterestSaysTakesOneLine(t *testing.T) {
 	body := `{"code":"none","message":"a\n\u001b[2Jb\u009b` + strings.Repeat("é", 1000) + `"}`
-	err := api(t, func(*http.Request) (*http.Response, error) { return answer(400, nil, strings.NewReader(body)), nil }, nil, io.Discard, "boards")
+	err := run(t, func(*http.Request) (*http.Response, error) { return answer(400, nil, strings.NewReader(body)), nil }, nil, io.Discard, &Call{}, "boards")
 	assert.EqualError(t, err, "GET /v5/boards: 400 Bad Request: a [2Jb "+strings.Repeat("é", 300-len("a [2Jb "))+"…")
 }
 
