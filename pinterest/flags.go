@@ -8,8 +8,16 @@ import (
 
 // accountFlag lets a command be told which account it is about.
 func accountFlag(c *cobra.Command, name *string) {
-	c.Flags().StringVar(name, "account", accounts.DefaultName, "the account to use; several can be logged in side by side")
+	c.Flags().StringVar(name, "account", "", "the account to use; several can be logged in side by side\n(if not the one that "+accounts.EnvAccount+" names, or else \""+accounts.DefaultName+"\")")
 	_ = c.RegisterFlagCompletionFunc("account", completeAccounts) // fails if there is no such flag
+}
+
+// accountName is the account that is meant: given by the flag or not.
+func accountName(c *cobra.Command, name string) string {
+	if !c.Flags().Changed("account") {
+		return accounts.NameOfEnv()
+	}
+	return name
 }
 
 // storeFlag lets a command be told where accounts are kept.
@@ -25,7 +33,7 @@ func useAccount(c *cobra.Command, store, name string, f func(a *accounts.Account
 		return err
 	}
 	defer v.Close()
-	a, err := v.Account(c.Context(), name)
+	a, err := v.Account(c.Context(), accountName(c, name))
 	if err != nil {
 		return err
 	}

@@ -40,13 +40,14 @@ Put one with a password in the variable: arguments are no secret. All commands
 that share a place renew a token once, on however many machines.
 
 ` + accounts.EnvAPI + ` and ` + accounts.EnvOAuth + ` point this at another server, such as
-"pinterest emulator".`,
+"pinterest emulator". "pinterest help environment" lists all variables.`,
 		Example: `  pinterest login
   pinterest login --scopes boards:read,pins:read,pins:write --account shop
   pinterest login --no-browser      # over SSH`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if l.Sandbox && !c.Flags().Changed("account") {
+			l.Account = accountName(c, l.Account)
+			if l.Sandbox && !c.Flags().Changed("account") && l.Account == accounts.DefaultName {
 				l.Account = accounts.SandboxName
 			}
 			l.In, l.Out, l.Told = c.InOrStdin(), c.OutOrStdout(), c.ErrOrStderr()
@@ -57,7 +58,7 @@ that share a place renew a token once, on however many machines.
 	f.SortFlags = false
 	f.StringSliceVar(&l.Scopes, "scopes", signin.DefaultScopes, "the permissions to ask for, separated by commas")
 	_ = c.RegisterFlagCompletionFunc("scopes", completeScopes) // fails if there is no such flag
-	f.StringVar(&l.Account, "account", accounts.DefaultName, "keep the token under this name\n(several accounts can be logged in side by side; with --sandbox it is\n\""+accounts.SandboxName+"\" if not given)")
+	f.StringVar(&l.Account, "account", "", "keep the token under this name; several can be logged in side by side\n(if not the one that "+accounts.EnvAccount+" names, or else \""+accounts.DefaultName+"\",\nwith --sandbox \""+accounts.SandboxName+"\")")
 	f.BoolVar(&l.Sandbox, "sandbox", false, "log in to Pinterest's sandbox")
 	f.BoolVar(&l.App, "client-credentials", false, "log in to the account that owns the app; nobody is asked")
 	f.StringVar(&l.RedirectURL, "redirect-url", signin.DefaultRedirectURL, "the redirect URL that is registered for the app")

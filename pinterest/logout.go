@@ -29,7 +29,7 @@ access in Pinterest's own settings. The token is forgotten here in any case.`,
 				return err
 			}
 			defer v.Close()
-			return logout(c, v, name)
+			return logout(c, v, accountName(c, name))
 		},
 	}
 	accountFlag(c, &name)

@@ -78,7 +78,7 @@ only another login helps.`,
 	root.SetHelpCommand(newHelp())
 	root.AddCommand(
 		newLogin(), newToken(), newAPI(), newStatus(), newRefresh(), newKeepalive(), newLogout(),
-		newDemo(), newEmulator(), newCompletion(), newMan(), newVersion(),
+		newDemo(), newEmulator(), newCompletion(), newMan(), newVersion(), newEnvironment(),
 	)
 	return root
 }

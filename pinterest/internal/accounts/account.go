@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -30,6 +31,7 @@ type App struct {
 	Secret string `json:"app_secret,omitempty"` // kept if it was typed in
 	API    string `json:"token_url"`
 	OAuth  string `json:"auth_url"`
+	User   string `json:"username,omitempty"` // whose account it is at Pinterest, if that is known
 }
 
 // An Account is a login that is kept under a name.
@@ -44,7 +46,7 @@ type Account struct {
 // CheckName refuses what can be no name of an account.
 func CheckName(name string) error {
 	if name == "" || strings.ContainsFunc(name, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
-		return say.WrongUsage("--account is empty, or holds white space or a control character", "give it a name like "+DefaultName)
+		return say.WrongUsage("--account or "+EnvAccount+" is empty, or holds white space or a control character", "give it a name like "+DefaultName)
 	}
 	return nil
 }
@@ -55,7 +57,7 @@ func (a *Account) Login() string {
 	if a.Token == nil && a.Name == SandboxName || a.Token != nil && a.Server() == Sandbox {
 		line += " --sandbox"
 	}
-	if a.Name != DefaultName && line+a.Name != "pinterest login --sandbox"+SandboxName {
+	if implied := line == "pinterest login --sandbox" && os.Getenv(EnvAccount) == ""; a.Name != NameOfEnv() && !implied || implied && a.Name != SandboxName {
 		name := say.ShellWord(a.Name)
 		if say.OneLine(name) != name {
 			name = strconv.Quote(a.Name) // not for a shell, but harmless to a terminal

@@ -16,7 +16,16 @@ const (
 	EnvAPI       = "PINTEREST_API_URI"
 	EnvOAuth     = "PINTEREST_OAUTH_URI"
 	EnvStore     = "PINTEREST_STORE"
+	EnvAccount   = "PINTEREST_ACCOUNT"
 )
+
+// NameOfEnv returns the name of the account that is meant where nobody names one.
+func NameOfEnv() string {
+	if name := strings.TrimSpace(os.Getenv(EnvAccount)); name != "" {
+		return name
+	}
+	return DefaultName
+}
 
 // AppOfEnv returns the app's id and secret, each empty if the environment has none.
 func AppOfEnv() (id, secret string, err error) {

@@ -14,6 +14,7 @@ import (
 // A Report is what is told of an account: no secrets.
 type Report struct {
 	Account       string     `json:"account"`
+	User          string     `json:"username"`    // empty: not known
 	Environment   string     `json:"environment"` // "production", "sandbox", or the URL of another server
 	AppID         string     `json:"app_id"`      // empty: not known
 	AppSecretKept bool       `json:"app_secret_kept"`
@@ -34,7 +35,7 @@ func (a *Account) Report() Report {
 		OwnAccount:  a.OwnedByApp(),
 	}
 	if a.App != nil {
-		r.AppID, r.AppSecretKept = a.App.ID, a.App.Secret != ""
+		r.AppID, r.AppSecretKept, r.User = a.App.ID, a.App.Secret != "", a.App.User
 	}
 	second := func(t time.Time) *time.Time { t = t.UTC().Truncate(time.Second); return &t }
 	if !a.Token.Expiry.IsZero() {
@@ -50,6 +51,9 @@ func (a *Account) Report() Report {
 func (r Report) Print(w io.Writer) {
 	line := func(name, text string) { fmt.Fprintf(w, "  %-14s %s\n", name, text) }
 	fmt.Fprintln(w, r.Account)
+	if r.User != "" {
+		line("user", say.OneLine(r.User))
+	}
 	line("environment", r.Environment)
 	switch {
 	case r.AppID == "":

@@ -176,7 +176,7 @@ func (v *Store) unreadable(ctx context.Context, name string, err error) error {
 }
 
 // Nobody is the error of a store without an account.
-func (v *Store) Nobody() error { return v.nobody("nobody is logged in", DefaultName) }
+func (v *Store) Nobody() error { return v.nobody("nobody is logged in", NameOfEnv()) }
 
 func (v *Store) nobody(says, name string) error {
 	return &say.Failure{Err: fmt.Errorf("%s: there is no token in %s", says, v.Name), Hint: "run: " + v.Login(name), Status: say.StatusReauthorize}
@@ -242,6 +242,15 @@ func (v *Store) Save(ctx context.Context, name string, a *App, t *oauth2.Token) 
 		return errors.Join(err, v.apps.Update(ctx, name, func(context.Context, []byte) ([]byte, time.Time, error) { return before, time.Time{}, nil }))
 	}
 	return nil
+}
+
+// SaveApp saves what is kept of an account beside its token.
+func (v *Store) SaveApp(ctx context.Context, name string, a *App) error {
+	data, err := json.Marshal(a)
+	if err != nil {
+		return err
+	}
+	return v.apps.Update(ctx, name, func(context.Context, []byte) ([]byte, time.Time, error) { return data, time.Time{}, nil })
 }
 
 // Forget forgets an account.

@@ -93,7 +93,9 @@ func (k *Run) sweep(ctx context.Context, next time.Time) (t tally, ended error) 
 			k.printJSON(account, err)
 		case err != nil:
 			say.Error(p, accountFailed(account, err))
-		case !p.Visible() || !say.IsTerminal(k.Out):
+		case p.Visible() && say.IsTerminal(k.Out):
+			fmt.Fprintln(p, "renewed "+say.OneLine(account)) // above the bar
+		default:
 			fmt.Fprintln(k.Out, "renewed "+say.OneLine(account))
 		}
 	}

@@ -2,6 +2,7 @@ package signin
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -82,6 +83,12 @@ func (l *Login) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if kept.User = userOf(ctx, conf, at, t); kept.User != "" {
+		a.App = kept
+		if err := v.SaveApp(ctx, l.Account, kept); err != nil {
+			return err
+		}
+	}
 	say.Line(l.Told, "logged in: account %q in %s", a.Name, v.Name)
 	if granted := pinterest.GrantedScopes(a.Token); granted != nil {
 		if missing := slices.DeleteFunc(slices.Clone(l.Scopes), func(s string) bool { return slices.Contains(granted, s) }); len(missing) > 0 {
@@ -95,6 +102,33 @@ func (l *Login) Run(ctx context.Context) error {
 		return say.JSON(l.Out, a.Report())
 	}
 	return nil
+}
+
+// userOf returns the name of the user whose token it is, empty if Pinterest does not
+// tell: it is for people to recognize the account by, and no login fails for it.
+func userOf(ctx context.Context, conf *pinterest.Config, at accounts.Server, t *oauth2.Token) string {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, at.API()+"/user_account", nil)
+	if err != nil {
+		return ""
+	}
+	fixed := *conf
+	fixed.RefreshAhead = -1
+	onlyAccess := *t
+	onlyAccess.RefreshToken = "" // nothing is renewed behind the store
+	resp, err := fixed.Client(ctx, &onlyAccess).Do(r)
+	if err != nil {
+		return ""
+	}
+	defer resp.Body.Close()
+	var user struct {
+		Username string `json:"username"`
+	}
+	if resp.StatusCode != http.StatusOK || json.NewDecoder(io.LimitReader(resp.Body, 64<<10)).Decode(&user) != nil {
+		return ""
+	}
+	return say.OneLine(user.Username)
 }
 
 // check returns the server to log in to, after a look at all that was asked for.
