@@ -2,7 +2,6 @@ package accounts
 
 import (
 	"fmt"
-	"net/netip"
 	"net/url"
 	"os"
 	"strings"
@@ -10,6 +9,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/go-pinterest/pinterest"
+	"github.com/go-pinterest/pinterest/internal/wire"
 	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
@@ -45,7 +45,7 @@ func ServerOfEnv() (Server, bool, error) {
 		if err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 			return Server{}, false, say.WrongUsage(v.name+" is not the URL of a server", "write it like https://api.pinterest.com, or unset it")
 		}
-		if u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())) {
+		if u.Scheme != "https" && (u.Scheme != "http" || !wire.IsLoopback(u.Hostname())) {
 			return Server{}, false, say.WrongUsage(fmt.Sprintf("%s is %s, and secrets travel by https only", v.name, v.value), "plain http is for this machine alone, as in http://127.0.0.1:8086")
 		}
 		u.Host = strings.ToLower(u.Host)
@@ -66,7 +66,7 @@ func serverAt(host string) Server {
 		}
 	}
 	u := url.URL{Scheme: "https", Host: host}
-	if isLoopback(u.Hostname()) {
+	if wire.IsLoopback(u.Hostname()) {
 		u.Scheme = "http"
 	}
 	return Server{AuthURL: u.String() + "/oauth/", TokenURL: u.String() + TokenPath, AuthStyle: Production.AuthStyle}
@@ -95,9 +95,4 @@ func hostOf(at string) string {
 		return at
 	}
 	return u.Host
-}
-
-func isLoopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }

@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"os"
 	"slices"
@@ -19,6 +18,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/go-pinterest/pinterest"
+	"github.com/go-pinterest/pinterest/internal/wire"
 	"github.com/go-pinterest/pinterest/login"
 	"github.com/go-pinterest/pinterest/pinterest/internal/accounts"
 	"github.com/go-pinterest/pinterest/pinterest/internal/say"
@@ -256,7 +256,7 @@ func (l *Login) checkRedirectURL() error {
 	switch {
 	case err != nil || u.Scheme == "" || u.Host == "" || u.Fragment != "":
 		return say.WrongUsage("--redirect-url is not a URL", "write it like "+DefaultRedirectURL)
-	case u.Scheme != "http" || !isLoopback(u.Hostname()):
+	case u.Scheme != "http" || !wire.IsLoopback(u.Hostname()):
 		return say.WrongUsage(fmt.Sprintf("--redirect-url %s does not lead to this program, which can only wait on http://localhost", l.RedirectURL),
 			"add --no-browser and paste the address yourself, or register "+DefaultRedirectURL+" for the app, too")
 	}
@@ -283,9 +283,4 @@ func (l *Login) explained(ctx context.Context, err error) error {
 		return errors.New("the login was stopped; nothing has changed")
 	}
 	return err
-}
-
-func isLoopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }
