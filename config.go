@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -14,6 +13,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/oauth2"
+
+	"github.com/go-pinterest/pinterest/internal/wire"
 )
 
 // Config describes a Pinterest app. It stands in for [oauth2.Config]: the
@@ -314,15 +315,7 @@ func (c *Config) tokenURL() (*url.URL, error) {
 
 // confidential reports whether a secret may travel to u.
 func confidential(u *url.URL) bool {
-	return u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname())
-}
-
-func isLoopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.IsLoopback()
+	return u.Scheme == "https" || u.Scheme == "http" && wire.IsLoopback(u.Hostname())
 }
 
 // joinScopes puts commas between scopes. Pinterest's description allows

@@ -10,7 +10,6 @@ import (
 	"html/template"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"sync/atomic"
 	"syscall"
@@ -19,6 +18,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/go-pinterest/pinterest"
+	"github.com/go-pinterest/pinterest/internal/wire"
 )
 
 // Loopback has the user log in with a browser on this machine, and waits on Config.RedirectURL for them to come back.
@@ -40,7 +40,7 @@ func Loopback(ctx context.Context, c *pinterest.Config, open func(url string) er
 		return nil, err
 	}
 	u, err := url.Parse(c.RedirectURL)
-	if err != nil || u.Scheme != "http" || !isLoopback(u.Hostname()) || u.Fragment != "" {
+	if err != nil || u.Scheme != "http" || !wire.IsLoopback(u.Hostname()) || u.Fragment != "" {
 		return nil, errors.New("login: Config.RedirectURL does not lead to this program: register one for the app that begins with http://localhost and a port, such as http://localhost:8085/")
 	}
 	listeners, err := listen(ctx, u)
@@ -186,11 +186,6 @@ func listen(ctx context.Context, u *url.URL) (listeners []net.Listener, err erro
 // is reports whether err is what Windows has another number for.
 func is(err error, unix, windows syscall.Errno) bool {
 	return errors.Is(err, unix) || errors.Is(err, windows)
-}
-
-func isLoopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }
 
 //go:embed page.html

@@ -2,10 +2,15 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/go-pinterest/pinterest/pinterest/internal/accounts"
+	"github.com/go-pinterest/pinterest/pinterest/internal/say"
+	"github.com/go-pinterest/pinterest/pinterest/internal/signin"
 )
 
 func newCompletion() *cobra.Command {
@@ -27,9 +32,9 @@ zsh, fish or powershell. The shell has to read it at its start.`,
 			}
 			hint := "name one of " + strings.Join(shells, ", ")
 			if len(args) == 1 {
-				return wrongUsage(fmt.Sprintf("there is no completion for %q", args[0]), hint)
+				return say.WrongUsage(fmt.Sprintf("there is no completion for %q", args[0]), hint)
 			}
-			return wrongUsage(c.CommandPath()+" takes the name of one shell", hint)
+			return say.WrongUsage(c.CommandPath()+" takes the name of one shell", hint)
 		},
 		RunE: func(c *cobra.Command, args []string) error {
 			root, w := c.Root(), c.OutOrStdout()
@@ -53,12 +58,12 @@ func completeAccounts(c *cobra.Command, _ []string, _ string) ([]string, cobra.S
 	if f := c.Flag("store"); f != nil {
 		store = f.Value.String()
 	}
-	v, err := openAccountStore(c, store, false)
+	v, err := accounts.Open(c.Context(), io.Discard, store, false)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}
-	defer v.close()
-	names, err := v.names(c.Context())
+	defer v.Close()
+	names, err := v.Names(c.Context())
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}
@@ -70,7 +75,7 @@ func completeScopes(_ *cobra.Command, _ []string, begun string) ([]string, cobra
 	before := begun[:strings.LastIndexByte(begun, ',')+1]
 	taken := strings.Split(before, ",")
 	var lists []string
-	for _, s := range knownScopes {
+	for _, s := range signin.KnownScopes {
 		if !slices.Contains(taken, s) {
 			lists = append(lists, before+s)
 		}

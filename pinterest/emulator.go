@@ -15,7 +15,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/go-pinterest/pinterest/pinterest/internal/accounts"
 	"github.com/go-pinterest/pinterest/pinterest/internal/emulator"
+	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 	"github.com/go-pinterest/pinterest/pinteresttest"
 )
 
@@ -60,7 +62,7 @@ calls.`,
 			}
 			for name, life := range map[string]time.Duration{"access-life": fake.AccessLife, "refresh-life": fake.RefreshLife, "code-life": fake.CodeLife} {
 				if life < time.Second {
-					return wrongUsage(fmt.Sprintf("--%s is %v, and a token or code must live a second at least", name, life), "write it like 30s, 10m or 720h")
+					return say.WrongUsage(fmt.Sprintf("--%s is %v, and a token or code must live a second at least", name, life), "write it like 30s, 10m or 720h")
 				}
 			}
 			l, err := listen(c.Context(), addr, public)
@@ -68,14 +70,14 @@ calls.`,
 				return err
 			}
 			if log {
-				fake.Log = func(r pinteresttest.Request) { say(c.ErrOrStderr(), "%s", emulator.Line(r)) }
+				fake.Log = func(r pinteresttest.Request) { say.Line(c.ErrOrStderr(), "%s", emulator.Line(r)) }
 			}
 			base := emulator.BaseURL(l.Addr())
-			at := [][2]string{{envAPI, base}, {envOAuth, base}, {envAppID, fake.AppID}, {envAppSecret, fake.AppSecret}}
+			at := [][2]string{{accounts.EnvAPI, base}, {accounts.EnvOAuth, base}, {accounts.EnvAppID, fake.AppID}, {accounts.EnvAppSecret, fake.AppSecret}}
 			if err := printEnvironment(c.OutOrStdout(), at, asJSON); err != nil {
 				return err
 			}
-			say(c.ErrOrStderr(), "a fake Pinterest is at %s, also for a browser; give the lines above to the shell that uses it, and press Ctrl-C here to stop it", base)
+			say.Line(c.ErrOrStderr(), "a fake Pinterest is at %s, also for a browser; give the lines above to the shell that uses it, and press Ctrl-C here to stop it", base)
 			return emulator.Serve(c.Context(), l, pinteresttest.NewControl(&fake, hosts...))
 		},
 	}
@@ -122,12 +124,12 @@ func readSettings(fake *pinteresttest.Handler, file string, flags *pflag.FlagSet
 	if file != "" {
 		var err error
 		if data, err = os.ReadFile(file); err != nil {
-			return withHint(err, "name another file by --settings")
+			return say.WithHint(err, "name another file by --settings")
 		}
 		what = "--settings " + file
 	}
 	if err := json.Unmarshal(data, fake); err != nil {
-		return wrongUsage(fmt.Sprintf("%s: %v", what, err), `"pinterest emulator --help" lists the settings`)
+		return say.WrongUsage(fmt.Sprintf("%s: %v", what, err), `"pinterest emulator --help" lists the settings`)
 	}
 	for _, set := range again {
 		if err := set(); err != nil {
@@ -144,17 +146,17 @@ func listen(ctx context.Context, addr string, public bool) (net.Listener, error)
 	}
 	to, err := net.ResolveTCPAddr("tcp", addr)
 	if err != nil {
-		return nil, wrongUsage(fmt.Sprintf("--addr %s is no address to listen on: %v", addr, err), "write it like "+defaultEmulatorAddr)
+		return nil, say.WrongUsage(fmt.Sprintf("--addr %s is no address to listen on: %v", addr, err), "write it like "+defaultEmulatorAddr)
 	}
 	if !to.IP.IsLoopback() && !public {
-		return nil, wrongUsage(fmt.Sprintf("--addr %s can be reached from other machines", addr), "say --public if that is meant")
+		return nil, say.WrongUsage(fmt.Sprintf("--addr %s can be reached from other machines", addr), "say --public if that is meant")
 	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", to.String())
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, withHint(fmt.Errorf("port %d is taken by another program", to.Port), "stop that program, or let --addr :0 pick a free port")
+		return nil, say.WithHint(fmt.Errorf("port %d is taken by another program", to.Port), "stop that program, or let --addr :0 pick a free port")
 	case err != nil:
-		return nil, withHint(err, "name another address by --addr")
+		return nil, say.WithHint(err, "name another address by --addr")
 	}
 	return l, nil
 }
@@ -169,19 +171,9 @@ func printEnvironment(w io.Writer, variables [][2]string, asJSON bool) error {
 		return json.NewEncoder(w).Encode(object)
 	}
 	for _, v := range variables {
-		if _, err := fmt.Fprintf(w, "export %s=%s\n", v[0], shellWord(v[1])); err != nil {
+		if _, err := fmt.Fprintf(w, "export %s=%s\n", v[0], say.ShellWord(v[1])); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// shellWord quotes s where a shell would not take it as it is, like the brackets of an IPv6 address.
-func shellWord(s string) string {
-	if strings.ContainsFunc(s, func(r rune) bool {
-		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:/._-", r)
-	}) {
-		return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-	}
-	return s
 }

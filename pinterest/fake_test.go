@@ -17,6 +17,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/go-pinterest/pinterest/pinterest/internal/accounts"
 	"github.com/go-pinterest/pinterest/pinteresttest"
 )
 
@@ -35,18 +36,19 @@ func setupFake(env *testscript.Env) error {
 	defer l.Close()
 	home := filepath.Join(env.WorkDir, "home")
 	for name, value := range map[string]string{
-		"HOME":            home,
-		"XDG_CONFIG_HOME": filepath.Join(home, ".config"),
-		"AppData":         filepath.Join(home, "AppData"),
-		"REDIRECT":        fmt.Sprintf("http://localhost:%d/", l.Addr().(*net.TCPAddr).Port),
-		"FAKE":            server.URL,
-		envAPI:            server.URL,
-		envOAuth:          server.URL,
-		envAppID:          pinteresttest.DefaultAppID,
-		envAppSecret:      pinteresttest.DefaultAppSecret,
-		envStore:          "",
-		"SSH_CONNECTION":  "",
-		"SSH_TTY":         "",
+		"HOME":                home,
+		"XDG_CONFIG_HOME":     filepath.Join(home, ".config"),
+		"AppData":             filepath.Join(home, "AppData"),
+		"REDIRECT":            fmt.Sprintf("http://localhost:%d/", l.Addr().(*net.TCPAddr).Port),
+		"FAKE":                server.URL,
+		accounts.EnvAPI:       server.URL,
+		accounts.EnvOAuth:     server.URL,
+		accounts.EnvAppID:     pinteresttest.DefaultAppID,
+		accounts.EnvAppSecret: pinteresttest.DefaultAppSecret,
+		accounts.EnvStore:     "",
+		"BROWSER":             "xdg-open",
+		"SSH_CONNECTION":      "",
+		"SSH_TTY":             "",
 	} {
 		env.Setenv(name, value)
 	}
@@ -76,7 +78,7 @@ func setFake(ts *testscript.TestScript, neg bool, args []string) {
 		fake.Change(func(h *pinteresttest.Handler) { h.CodeLife = time.Nanosecond })
 	case "down":
 		for range 4 { // the tries of one renewal
-			fake.Fail(tokenPath, pinteresttest.Fault{Status: http.StatusServiceUnavailable})
+			fake.Fail(accounts.TokenPath, pinteresttest.Fault{Status: http.StatusServiceUnavailable})
 		}
 	case "expired": // all access tokens
 		fake.ExpireAccess()
@@ -110,12 +112,12 @@ func logIn(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: login account [scope...]")
 	}
 	name := "file:" + ts.MkAbs("tokens") // wherever this system has the user's settings
-	ts.Setenv(envStore, name)
-	v, err := openFiles(context.Background(), name, true)
+	ts.Setenv(accounts.EnvStore, name)
+	v, err := accounts.Open(context.Background(), io.Discard, name, true)
 	ts.Check(err)
 	at := ts.Getenv("FAKE")
 	token := ts.Value("fake").(*pinteresttest.Handler).Login(args[1:]...)
-	ts.Check(v.save(context.Background(), args[0], &app{ID: ts.Getenv(envAppID), API: at + tokenPath, OAuth: at + "/oauth/"}, token))
+	ts.Check(v.Save(context.Background(), args[0], &accounts.App{ID: ts.Getenv(accounts.EnvAppID), API: at + accounts.TokenPath, OAuth: at + "/oauth/"}, token))
 }
 
 // The fake knows a second app, too, which has its own users.
@@ -175,6 +177,16 @@ func withEcho(h http.Handler) http.Handler {
 	return mux
 }
 
+// silence SOCKET listens there, and never says anything.
+func silence(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: silence socket")
+	}
+	l, err := net.Listen("unix", args[0])
+	ts.Check(err)
+	ts.Defer(func() { l.Close() })
+}
+
 // counts NAME N... compares what the fake Pinterest has counted.
 func countsOfFake(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 || len(args)%2 != 0 {
@@ -232,9 +244,9 @@ func visit() {
 		check(err)
 		// Somebody was faster.
 		form := url.Values{"grant_type": {"authorization_code"}, "code": {code.Query().Get("code")}, "redirect_uri": {asked.Get("redirect_uri")}}
-		r, err := http.NewRequest(http.MethodPost, os.Getenv(envAPI)+tokenPath, strings.NewReader(form.Encode()))
+		r, err := http.NewRequest(http.MethodPost, os.Getenv(accounts.EnvAPI)+accounts.TokenPath, strings.NewReader(form.Encode()))
 		check(err)
-		r.SetBasicAuth(os.Getenv(envAppID), os.Getenv(envAppSecret))
+		r.SetBasicAuth(os.Getenv(accounts.EnvAppID), os.Getenv(accounts.EnvAppSecret))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		_, err = http.DefaultTransport.RoundTrip(r)
 		check(err)

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
 func newHelp() *cobra.Command {
@@ -40,5 +42,5 @@ func unknownCommand(parent *cobra.Command, name string) error {
 	if len(near) > 0 {
 		message += "; did you mean " + strings.Join(near, " or ") + "?"
 	}
-	return wrongUsage(message, fmt.Sprintf(`"%s help" lists the commands`, parent.Root().Name()))
+	return say.WrongUsage(message, fmt.Sprintf(`"%s help" lists the commands`, parent.Root().Name()))
 }

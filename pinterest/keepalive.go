@@ -1,27 +1,17 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
-	"iter"
-	"os/signal"
-	"strconv"
-	"strings"
-	"syscall"
-	"time"
-
 	"github.com/spf13/cobra"
 
-	"github.com/go-pinterest/pinterest"
+	"github.com/go-pinterest/pinterest/pinterest/internal/accounts"
+	"github.com/go-pinterest/pinterest/pinterest/internal/keepalive"
+	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
 // newKeepalive returns the command that keeps idle accounts connected.
 func newKeepalive() *cobra.Command {
 	var store string
-	k := keepalive{within: days(14 * oneDay), parallel: 8}
+	k := keepalive.Run{Within: say.Days(14 * say.Day), Parallel: 8}
 	c := &cobra.Command{
 		Use:   "keepalive",
 		Short: "Renew the tokens of accounts that are hardly used",
@@ -50,190 +40,24 @@ all. With --every it is 0 when it is stopped.`,
 		DisableFlagsInUseLine: true,
 		Args:                  noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := k.check(c.Flags().Changed("every")); err != nil {
+			if err := k.Check(c.Flags().Changed("every")); err != nil {
 				return err
 			}
-			if _, _, err := serverOfEnv(); err != nil {
-				return err
-			}
-			v, err := openAccountStore(c, store, false)
+			v, err := accounts.Open(c.Context(), c.ErrOrStderr(), store, false)
 			if err != nil {
 				return err
 			}
-			defer v.close()
-			// Whoever reads the output may leave. Without this the process would
-			// die of it, and with it tokens that were renewed and not saved yet.
-			signal.Ignore(syscall.SIGPIPE)
-			defer signal.Reset(syscall.SIGPIPE)
-			k.pass, k.out, k.told = v.keepAlive, c.OutOrStdout(), c.ErrOrStderr()
-			k.idle = func() string { return v.idle(k.within) }
-			return v.settled(c.Context(), k.run(c.Context()))
+			defer v.Close()
+			k.Out, k.Told = c.OutOrStdout(), c.ErrOrStderr()
+			return k.Over(c.Context(), v)
 		},
 	}
 	f := c.Flags()
 	f.SortFlags = false
-	f.Var(&k.within, "within", "renew what has less than this to live, in days (14d) or hours")
-	f.Var(&k.every, "every", "do not end, but begin anew after this time, such as 24h or 1d")
-	f.IntVar(&k.parallel, "parallel", k.parallel, "renew as many at a time")
-	f.BoolVar(&k.json, "json", false, "print one JSON object a line")
+	f.Var(&k.Within, "within", "renew what has less than this to live, in days (14d) or hours")
+	f.Var(&k.Every, "every", "do not end, but begin anew after this time, such as 24h or 1d")
+	f.IntVar(&k.Parallel, "parallel", k.Parallel, "renew as many at a time")
+	f.BoolVar(&k.JSON, "json", false, "print one JSON object a line")
 	storeFlag(c, &store)
 	return c
-}
-
-// A keepalive is a run of "pinterest keepalive".
-type keepalive struct {
-	within, every days // every is zero: once
-	parallel      int
-	json          bool
-
-	pass func(ctx context.Context, opts *pinterest.KeepAliveOptions) iter.Seq2[string, error] // as Accounts.KeepAlive has it
-
-	// idle says more of a pass that had nothing to do; it may be nil.
-	idle func() string
-
-	out  io.Writer
-	told io.Writer // all that is not data
-}
-
-func (k *keepalive) check(repeat bool) error {
-	switch {
-	case k.within <= 0:
-		return wrongUsage("--within 0 would renew nothing", "write it like 14d; refresh tokens live sixty days")
-	case repeat && time.Duration(k.every) < time.Minute:
-		return wrongUsage("--every has to be a minute at least", "once a day is enough: 24h")
-	case k.parallel < 1:
-		return wrongUsage("--parallel has to be 1 at least", "without it, 8 tokens are renewed at a time")
-	}
-	return nil
-}
-
-func (k *keepalive) run(ctx context.Context) error {
-	for {
-		next := time.Now().Add(time.Duration(k.every))
-		t, err := k.sweep(ctx, next)
-		switch {
-		case k.every == 0:
-			return t.verdict(err)
-		case ctx.Err() != nil:
-			return nil
-		case errors.Is(err, pinterest.ErrClientRejected):
-			return err // as it would be next time
-		case err != nil:
-			explain(k.told, err)
-		}
-		select {
-		case <-time.After(time.Until(next)):
-		case <-ctx.Done():
-			return nil
-		}
-	}
-}
-
-// sweep renews once what is about to lapse. Its error is one that concerns no
-// single account.
-func (k *keepalive) sweep(ctx context.Context, next time.Time) (t tally, ended error) {
-	p := newProgress(k.told, k.json && isTerminal(k.out))
-	opts := &pinterest.KeepAliveOptions{Within: time.Duration(k.within), Parallel: k.parallel}
-	for account, err := range k.pass(ctx, opts) {
-		if account == "" {
-			ended = err
-			continue
-		}
-		t.add(err)
-		p.show(t)
-		switch {
-		case k.json:
-			k.printJSON(account, err)
-		case err != nil:
-			explain(p, accountFailed(account, err))
-		case !p.visible() || !isTerminal(k.out):
-			fmt.Fprintln(k.out, "renewed "+inOneLine(account))
-		}
-	}
-	p.end()
-	if ctx.Err() != nil {
-		ended = withHint(errors.New("stopped before all accounts were looked at"), "what was renewed is saved")
-	}
-	if !k.json && (ended == nil || t != tally{}) {
-		line := t.String()
-		if t == (tally{}) && k.idle != nil {
-			line += ": " + k.idle()
-		}
-		if k.every != 0 && ctx.Err() == nil {
-			line += "; next at " + next.Format(time.DateTime)
-		}
-		fmt.Fprintln(k.out, line)
-	}
-	return t, ended
-}
-
-func (k *keepalive) printJSON(account string, err error) {
-	line := struct {
-		Time    time.Time `json:"time"`
-		Account string    `json:"account"`
-		Status  string    `json:"status"`
-		Error   string    `json:"error,omitempty"`
-	}{Time: time.Now().UTC().Truncate(time.Second), Account: account, Status: "renewed"}
-	if err != nil {
-		line.Status, line.Error = "failed", err.Error()
-	}
-	if errors.Is(err, pinterest.ErrReauthorize) {
-		line.Status = "reauthorize"
-	}
-	_ = json.NewEncoder(k.out).Encode(line) // the sweep goes on if nobody reads it
-}
-
-// accountFailed says which account it was that failed, and what to do.
-func accountFailed(account string, err error) error {
-	message := strings.TrimPrefix(err.Error(), prefix)
-	if !strings.Contains(message, strconv.Quote(account)) {
-		message = inOneLine(account) + ": " + message
-	}
-	f := &failure{err: errors.New(message)}
-	var why *failure
-	if errors.As(err, &why) {
-		f.hint = why.hint
-	}
-	return f
-}
-
-// A tally counts what came of a sweep.
-type tally struct{ renewed, failed, reauthorize int }
-
-func (t *tally) add(err error) {
-	switch {
-	case err == nil:
-		t.renewed++
-	case errors.Is(err, pinterest.ErrReauthorize):
-		t.reauthorize++
-	default:
-		t.failed++
-	}
-}
-
-func (t tally) String() string {
-	if t == (tally{}) {
-		return "nothing had to be renewed"
-	}
-	s := fmt.Sprintf("%d renewed", t.renewed)
-	if t.failed > 0 {
-		s += fmt.Sprintf(", %d failed", t.failed)
-	}
-	if t.reauthorize > 0 {
-		s += fmt.Sprintf(", %d to log in again", t.reauthorize)
-	}
-	return s
-}
-
-// verdict is what a single sweep ends with.
-func (t tally) verdict(ended error) error {
-	switch {
-	case ended != nil:
-		return ended
-	case t.failed > 0:
-		return &failure{status: statusFailed} // all was said
-	case t.reauthorize > 0:
-		return &failure{status: statusReauthorize}
-	}
-	return nil
 }

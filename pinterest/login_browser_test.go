@@ -19,6 +19,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/go-pinterest/pinterest/pinterest/internal/accounts"
+	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 	"github.com/go-pinterest/pinterest/pinteresttest"
 )
 
@@ -95,8 +97,8 @@ func startLogin(t *testing.T, args ...string) *loginRun {
 func (l *loginRun) command(t *testing.T, args ...string) *exec.Cmd {
 	c := exec.CommandContext(t.Context(), "pinterest", args...)
 	c.Env = append(os.Environ(), "HOME="+l.home, "XDG_CONFIG_HOME="+filepath.Join(l.home, ".config"), "AppData="+l.home,
-		envAPI+"="+l.fake.URL, envOAuth+"="+l.fake.URL, envStore+"=", "SSH_CONNECTION=", "SSH_TTY=",
-		envAppID+"="+pinteresttest.DefaultAppID, envAppSecret+"="+pinteresttest.DefaultAppSecret)
+		accounts.EnvAPI+"="+l.fake.URL, accounts.EnvOAuth+"="+l.fake.URL, accounts.EnvStore+"=", "BROWSER=xdg-open", "SSH_CONNECTION=", "SSH_TTY=",
+		accounts.EnvAppID+"="+pinteresttest.DefaultAppID, accounts.EnvAppSecret+"="+pinteresttest.DefaultAppSecret)
 	return c
 }
 
@@ -152,7 +154,7 @@ func TestAUserWhoDeniesInABrowserIsNotLoggedIn(t *testing.T) {
 	l := startLogin(t)
 	require.NoError(t, chromedp.Do(tab, chromedp.Navigate(l.page), chromedp.Click(deny)))
 	heading(t, tab, "You did not give access")
-	assert.Equal(t, statusFailed, l.wait())
+	assert.Equal(t, say.StatusFailed, l.wait())
 	assert.Contains(t, l.stderr.String(), "pinterest: access was denied on Pinterest's page\n")
 	assert.False(t, l.loggedIn(t))
 }
@@ -167,7 +169,7 @@ func TestAnotherLoginsPageLogsNobodyIn(t *testing.T) {
 	other.RawQuery = q.Encode()
 	require.NoError(t, chromedp.Do(tab, chromedp.Navigate(other.String()), chromedp.Click(approve)))
 	heading(t, tab, "This is not the login that is waiting")
-	assert.Equal(t, statusFailed, l.wait())
+	assert.Equal(t, say.StatusFailed, l.wait())
 	assert.Contains(t, l.stderr.String(), "pinterest: nobody came back from Pinterest's page within 10s, except with the state of another login\n")
 	assert.Zero(t, l.fake.Counts().Token)
 	assert.False(t, l.loggedIn(t))
@@ -182,7 +184,7 @@ func TestALoginWhoseTabIsClosedEnds(t *testing.T) {
 	require.NoError(t, chromedp.Do(tab, chromedp.Navigate(l.page)))
 	heading(t, tab, asks)
 	cancel() // closes the tab
-	assert.Equal(t, statusFailed, l.wait())
+	assert.Equal(t, say.StatusFailed, l.wait())
 	assert.Contains(t, l.stderr.String(), "pinterest: nobody came back from Pinterest's page within 5s\n")
 	assert.False(t, l.loggedIn(t))
 }
@@ -193,6 +195,6 @@ func TestAnAppWhoseRedirectURLIsNotRegisteredIsTold(t *testing.T) {
 	l.fake.Change(func(h *pinteresttest.Handler) { h.RedirectURLs = []string{"https://example.com/"} })
 	require.NoError(t, chromedp.Do(tab, chromedp.Navigate(l.page)))
 	heading(t, tab, "This did not work")
-	assert.Equal(t, statusFailed, l.wait())
+	assert.Equal(t, say.StatusFailed, l.wait())
 	assert.Contains(t, l.stderr.String(), "is registered for the app, letter for letter")
 }

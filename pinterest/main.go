@@ -11,22 +11,24 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	out := &output{file: os.Stdout}
+	out := &say.Output{File: os.Stdout}
 	root := newRoot()
 	root.SetOut(out)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
-		err = out.err
+		err = out.Err
 	}
 	if err != nil {
-		explain(os.Stderr, err)
+		say.Error(os.Stderr, err)
 	}
-	os.Exit(exitStatus(err))
+	os.Exit(say.ExitStatus(err))
 }
 
 func newRoot() *cobra.Command {
@@ -60,7 +62,7 @@ only another login helps.`,
 			if err := c.Help(); err != nil {
 				return err
 			}
-			return &failure{status: statusUsage}
+			return &say.Failure{Status: say.StatusUsage}
 		},
 	}
 	root.Flags().BoolVar(&version, "version", false, "print what \"pinterest version\" prints")
@@ -69,14 +71,14 @@ only another login helps.`,
 		if args := c.Flags().Args(); !c.HasParent() && len(args) > 0 { // the flag was meant for that command
 			return unknownCommand(c, args[0])
 		}
-		return wrongUsage(err.Error(), `"`+c.CommandPath()+` --help" lists its flags`)
+		return say.WrongUsage(err.Error(), `"`+c.CommandPath()+` --help" lists its flags`)
 	})
 	// The root runs only to explain itself; its usage need not say that it can.
 	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", "{{if and .Runnable .HasParent}}", 1))
 	root.SetHelpCommand(newHelp())
 	root.AddCommand(
 		newLogin(), newToken(), newAPI(), newStatus(), newRefresh(), newKeepalive(), newLogout(),
-		newDemo(), newEmulator(), newCompletion(), newMan(), newVersion(),
+		newDemo(), newEmulator(), newCompletion(), newMan(), newVersion(), newEnvironment(),
 	)
 	return root
 }
@@ -86,5 +88,5 @@ func noArguments(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	return wrongUsage(c.CommandPath()+` takes no arguments, and got "`+args[0]+`"`, `"`+c.CommandPath()+` --help" shows how to call it`)
+	return say.WrongUsage(c.CommandPath()+` takes no arguments, and got "`+args[0]+`"`, `"`+c.CommandPath()+` --help" shows how to call it`)
 }

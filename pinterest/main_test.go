@@ -35,7 +35,7 @@ func sessions(dir string) testscript.Params {
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // or each command would take a second more under -race
 			return setupFake(env)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "set": setFake, "answered": answered, "counts": countsOfFake, "login": logIn},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "set": setFake, "answered": answered, "counts": countsOfFake, "login": logIn, "silence": silence},
 	}
 }
 

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -10,6 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
+
+	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
 func newMan() *cobra.Command {
@@ -33,7 +37,7 @@ all pages into a directory that man reads; it is made if it is not there.`,
 				return printPage(about, c.OutOrStdout())
 			}
 			if len(args) > 0 {
-				return wrongUsage("--dir is for the pages of all commands", "leave out "+args[0])
+				return say.WrongUsage("--dir is for the pages of all commands", "leave out "+args[0])
 			}
 			if err := os.MkdirAll(dir, 0o755); err != nil {
 				return err
@@ -51,7 +55,42 @@ func printPage(c *cobra.Command, w io.Writer) error {
 	if !ok {
 		info = new(debug.BuildInfo)
 	}
-	return doc.GenMan(c, &doc.GenManHeader{Section: "1", Date: builtFrom(info), Source: "pinterest " + moduleVersion(info), Manual: "pinterest"}, w)
+	var page bytes.Buffer
+	if err := doc.GenMan(c, &doc.GenManHeader{Section: "1", Date: builtFrom(info), Source: "pinterest " + moduleVersion(info), Manual: "pinterest"}, &page); err != nil {
+		return err
+	}
+	const last = ".SH SEE ALSO\n"
+	before, after, found := strings.Cut(page.String(), last)
+	if found {
+		after = last + after
+	}
+	_, err := io.WriteString(w, before+manSections()+after)
+	return err
+}
+
+// manSections returns the sections that every page has and cobra knows nothing of.
+func manSections() string {
+	var b strings.Builder
+	list := func(title string, items [][2]string) {
+		fmt.Fprintf(&b, ".SH %s\n", title)
+		for _, item := range items {
+			fmt.Fprintf(&b, ".TP\n\\fB%s\\fP\n%s\n", item[0], strings.ReplaceAll(item[1], "\\", "\\\\"))
+		}
+		b.WriteString("\n")
+	}
+	list("ENVIRONMENT", environment)
+	list("EXIT STATUS", [][2]string{
+		{"0", "It is done."},
+		{"1", "It failed."},
+		{"2", "The program was called wrongly."},
+		{"3", "Only another login helps."},
+	})
+	list("FILES", [][2]string{
+		{"~/.config/pinterest", "where accounts are kept if no store is named; on macOS ~/Library/Application Support/pinterest, on Windows %AppData%\\pinterest"},
+		{"~/.config/pinterest/apps", "the apps that they belong to, with secrets that were typed in"},
+		{"~/.config/pinterest/keyring", "the names of accounts that are in the key ring of the system"},
+	})
+	return b.String()
 }
 
 // builtFrom returns the time of the source that the program was built from, so

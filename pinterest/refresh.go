@@ -2,6 +2,9 @@ package main
 
 import (
 	"github.com/spf13/cobra"
+
+	"github.com/go-pinterest/pinterest/pinterest/internal/accounts"
+	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
 func newRefresh() *cobra.Command {
@@ -14,18 +17,18 @@ func newRefresh() *cobra.Command {
 need to: "pinterest token" renews in time.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return useAccount(c, store, name, func(a *account) error {
-				src, err := a.source(c.Context(), true)
+			return useAccount(c, store, name, func(a *accounts.Account) error {
+				src, err := a.Source(c.Context(), true)
 				if err != nil {
 					return err
 				}
-				if a.token, err = src.TokenContext(c.Context()); err != nil {
-					return advise(err, a.login())
+				if a.Token, err = src.TokenContext(c.Context()); err != nil {
+					return accounts.Advise(err, a.Login())
 				}
-				r := a.report()
-				say(c.ErrOrStderr(), "renewed: the access token of account %q %s", a.name, expires(r.AccessExpiry))
+				r := a.Report()
+				say.Line(c.ErrOrStderr(), "renewed: the access token of account %q %s", a.Name, say.Expires(r.AccessExpiry))
 				if asJSON {
-					return printJSON(c.OutOrStdout(), r)
+					return say.JSON(c.OutOrStdout(), r)
 				}
 				return nil
 			})

@@ -5,6 +5,9 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/go-pinterest/pinterest/pinterest/internal/accounts"
+	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
 func newToken() *cobra.Command {
@@ -19,14 +22,14 @@ it once.`,
 		Example: `  curl -H "Authorization: Bearer $(pinterest token)" https://api.pinterest.com/v5/user_account`,
 		Args:    noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return useAccount(c, store, name, func(a *account) error {
-				src, err := a.source(c.Context(), false)
+			return useAccount(c, store, name, func(a *accounts.Account) error {
+				src, err := a.Source(c.Context(), false)
 				if err != nil {
 					return err
 				}
 				t, err := src.TokenContext(c.Context())
 				if err != nil {
-					return advise(err, a.login())
+					return accounts.Advise(err, a.Login())
 				}
 				if !asJSON {
 					_, err = fmt.Fprintln(c.OutOrStdout(), t.AccessToken)
@@ -41,7 +44,7 @@ it once.`,
 					at := t.Expiry.UTC().Truncate(time.Second)
 					v.Expiry = &at
 				}
-				return printJSON(c.OutOrStdout(), v)
+				return say.JSON(c.OutOrStdout(), v)
 			})
 		},
 	}
@@ -49,19 +52,4 @@ it once.`,
 	storeFlag(c, &store)
 	c.Flags().BoolVar(&asJSON, "json", false, "print the token with its type and expiry as JSON")
 	return c
-}
-
-// useAccount calls f with the account of that name, and returns when all that
-// f renewed is saved.
-func useAccount(c *cobra.Command, store, name string, f func(a *account) error) error {
-	v, err := openAccountStore(c, store, false)
-	if err != nil {
-		return err
-	}
-	defer v.close()
-	a, err := v.account(c.Context(), name)
-	if err != nil {
-		return err
-	}
-	return v.settled(c.Context(), f(a))
 }

@@ -1,0 +1,73 @@
+package accounts
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/go-pinterest/pinterest"
+	"github.com/go-pinterest/pinterest/pinterest/internal/say"
+)
+
+// savingLimit is how long a command waits for a token to be saved.
+const savingLimit = 2 * time.Minute
+
+// Accounts returns the accounts of conf's app in s, which is v's store of tokens
+// or shows a part of it.
+func (v *Store) Accounts(conf *pinterest.Config, s pinterest.Store) *pinterest.Accounts {
+	a := &pinterest.Accounts{Config: conf, Store: s}
+	v.used = append(v.used, a)
+	return a
+}
+
+// Settled returns err when all that was renewed is saved, or else what is wrong
+// with that. Being stopped before is no reason not to wait.
+func (v *Store) Settled(ctx context.Context, err error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), savingLimit)
+	defer cancel()
+	for _, a := range v.used {
+		if a.Wait(ctx) != nil && err == nil {
+			err = say.WithHint(errors.New("the renewed token could not be saved, and the one before may be dead"),
+				"mend the store; if the next command says so, log in again")
+		}
+	}
+	return err
+}
+
+// An unsavedHandler is a [slog.Handler] that says to the user, once, that a
+// renewed token could not be saved.
+type unsavedHandler struct {
+	slog.Handler
+	told io.Writer
+	once sync.Once
+}
+
+func newUnsavedHandler(told io.Writer) *unsavedHandler {
+	return &unsavedHandler{Handler: slog.DiscardHandler, told: told}
+}
+
+// Enabled implements [slog.Handler].
+func (h *unsavedHandler) Enabled(_ context.Context, level slog.Level) bool {
+	return level >= slog.LevelError
+}
+
+// Handle implements [slog.Handler].
+func (h *unsavedHandler) Handle(_ context.Context, r slog.Record) error {
+	if r.Message != "pinterest: token not saved" {
+		return nil
+	}
+	r.Attrs(func(why slog.Attr) bool {
+		if why.Key != "error" {
+			return true
+		}
+		h.once.Do(func() {
+			say.Line(h.told, "the renewed token could not be saved: %v", why.Value)
+			say.Line(h.told, "it is tried again for two minutes; do not stop this program, or the token is lost")
+		})
+		return false
+	})
+	return nil
+}
