@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/oauth2"
+
+	"github.com/go-pinterest/pinterest"
 )
 
 // An endpoint issues access tokens to all contenders alike. As a RoundTripper it
@@ -23,12 +25,18 @@ type endpoint struct {
 	failing bool          // it refuses the refresh token
 
 	requests atomic.Int64
-	ctx      context.Context // leads the contenders here; theirs in common, as an app has it
+
+	// What all sources of an app have in common: the way here, and the app itself.
+	ctx    context.Context
+	conf   *pinterest.Config
+	theirs *oauth2.Config
 }
 
 func newEndpoint(latency, life time.Duration, failing bool) *endpoint {
 	e := &endpoint{latency: latency, life: life, failing: failing}
 	e.ctx = context.WithValue(context.Background(), oauth2.HTTPClient, &http.Client{Transport: e})
+	e.conf = &pinterest.Config{ClientID: "id", ClientSecret: "secret"}
+	e.theirs = &oauth2.Config{ClientID: "id", ClientSecret: "secret", Endpoint: pinterest.Endpoint}
 	return e
 }
 

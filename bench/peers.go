@@ -81,7 +81,12 @@ func (l login) oauth2Token() *oauth2.Token {
 }
 
 func loginOurs(l login, base answerer) account {
-	conf := &pinterest.Config{ClientID: "id", ClientSecret: "secret", RefreshAhead: l.ahead}
+	conf := l.at.conf
+	if l.ahead > 0 {
+		own := *conf
+		own.RefreshAhead = l.ahead
+		conf = &own
+	}
 	src := conf.TokenSource(l.at.ctx, l.oauth2Token())
 	return account{
 		ask:    func() error { _, err := src.Token(); return err },
@@ -137,10 +142,9 @@ func (f floor) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 func loginXOAuth2(l login, base answerer) account {
-	conf := &oauth2.Config{ClientID: "id", ClientSecret: "secret", Endpoint: pinterest.Endpoint}
-	src := conf.TokenSource(l.at.ctx, l.oauth2Token()) // has a cache
+	src := l.at.theirs.TokenSource(l.at.ctx, l.oauth2Token()) // has a cache
 	if l.ahead > 0 {
-		src = oauth2.ReuseTokenSourceWithExpiry(nil, refresher{l, conf}, l.ahead)
+		src = oauth2.ReuseTokenSourceWithExpiry(nil, refresher{l}, l.ahead)
 	}
 	return account{
 		ask:    func() error { _, err := src.Token(); return err },
@@ -151,13 +155,10 @@ func loginXOAuth2(l login, base answerer) account {
 
 // A refresher is a source that asks at every call. Config.TokenSource has a cache
 // of its own, which renews ten seconds before expiry and not when it is told to.
-type refresher struct {
-	login
-	conf *oauth2.Config
-}
+type refresher struct{ login }
 
 func (r refresher) Token() (*oauth2.Token, error) {
-	return r.conf.TokenSource(r.at.ctx, r.oauth2Token()).Token()
+	return r.at.theirs.TokenSource(r.at.ctx, r.oauth2Token()).Token()
 }
 
 func loginAWS(l login, _ answerer) account {
