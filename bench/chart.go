@@ -41,7 +41,7 @@ func (c chart) save(file string) error {
 	p.BackgroundColor = color.White // GitHub's dark theme would show black on black
 	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = c.title, c.x, c.y
 	// The text is right of its colour: its width is the browser's to decide.
-	p.Legend.Top, p.Legend.Left, p.Legend.XOffs = true, true, 13.9*vg.Centimeter
+	p.Legend.Top, p.Legend.Left, p.Legend.XOffs = true, true, 14.2*vg.Centimeter
 	p.Legend.Padding = vg.Points(2)
 	draw := c.bars
 	if c.at != nil {
@@ -50,11 +50,11 @@ func (c chart) save(file string) error {
 	if err := draw(p); err != nil {
 		return err
 	}
-	return p.Save(22*vg.Centimeter, 11*vg.Centimeter, file)
+	return p.Save(25*vg.Centimeter, 11*vg.Centimeter, file)
 }
 
 func (c chart) bars(p *plot.Plot) error {
-	const all = 9.5 // centimetres for the bars of all groups
+	const all = 11.0 // centimetres for the bars of all groups
 	width := vg.Length(all/float64(len(c.series)*len(c.groups))) * vg.Centimeter
 	for i, s := range c.series {
 		bars, err := plotter.NewBarChart(plotter.Values(s.values), width)
@@ -100,6 +100,7 @@ func (c chart) lines(p *plot.Plot) error {
 	}
 	p.Legend.XOffs = 0
 	p.X.Scale, p.Y.Scale = logFrom{}, logFrom{}
+	p.X.Max *= 1.4 // room for the last number
 	p.X.Tick.Marker, p.Y.Tick.Marker = plot.LogTicks{Prec: -1}, plot.LogTicks{Prec: -1}
 	return nil
 }
