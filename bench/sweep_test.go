@@ -195,7 +195,7 @@ func TestARateLimitSlowsTheSweepAndFailsNobody(t *testing.T) {
 func TestMemoryDoesNotGrowWithTheAccounts(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, e engine) {
 		const parallel = 2
-		few := max(200, accounts()/8) // more than such a sweep reads ahead
+		few := max(160, accounts()/8) // more than such a sweep reads ahead
 		p, err := e.newPlace(t.Context())
 		require.NoError(t, err)
 		defer func() { require.NoError(t, p.close()) }()
@@ -209,7 +209,7 @@ func TestMemoryDoesNotGrowWithTheAccounts(t *testing.T) {
 			before, peak, left, done := liveHeap(), 0, math.MaxInt, 0
 			sweep(t, newAccounts(s, fake.Client().Transport), &pinterest.KeepAliveOptions{Parallel: parallel}, func(key string) {
 				yielded.add(t, key)
-				if done++; done%max(1, n/24) == 0 {
+				if done++; done%max(1, n/16) == 0 {
 					live := liveHeap()
 					peak = max(peak, live)
 					if done > n*3/4 {
