@@ -41,7 +41,7 @@ func (c chart) save(file string) error {
 	p.BackgroundColor = color.White // GitHub's dark theme would show black on black
 	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = c.title, c.x, c.y
 	// The text is right of its colour: its width is the browser's to decide.
-	p.Legend.Top, p.Legend.Left, p.Legend.XOffs = true, true, 17.3*vg.Centimeter
+	p.Legend.Top, p.Legend.Left, p.Legend.XOffs = true, true, 16.7*vg.Centimeter
 	p.Legend.Padding = vg.Points(2)
 	draw := c.bars
 	if c.at != nil {
