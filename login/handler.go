@@ -40,7 +40,8 @@ type Handler struct {
 	// The error is [ErrDenied], [ErrForeign], an error of
 	// [pinterest.Config.Exchange], or says with what else Pinterest ended the login,
 	// or what Config lacks for one to begin.
-	// R is the request without what Pinterest added to its URL. Unless the error is
+	// R is the request without what Pinterest added to its URL. As the browser comes from
+	// another site, it has no cookies that are SameSite=Strict. Unless the error is
 	// ErrForeign, its context is not over when the browser leaves, as a code works but
 	// once: it ends two minutes after the user came. W is written to the browser when Done returns.
 	Done func(w http.ResponseWriter, r *http.Request, t *oauth2.Token, err error)
