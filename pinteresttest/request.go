@@ -3,7 +3,10 @@ package pinteresttest
 import (
 	"errors"
 	"net/http"
+	"regexp"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -32,7 +35,7 @@ func (h *Handler) Requests() []Request {
 
 // record keeps what was asked and answered. The error is that for which there is no answer.
 func (h *Handler) record(r *request, a *answer, err error) {
-	seen := Request{Time: time.Now(), Method: r.Method, Path: r.URL.Path, Params: r.params(), User: r.user}
+	seen := Request{Time: time.Now(), Method: r.Method, Path: r.URL.Path, User: r.user}
 	switch {
 	case errors.Is(err, errLost):
 		seen.Why = "a fault: the connection was cut before an answer came"
@@ -42,6 +45,7 @@ func (h *Handler) record(r *request, a *answer, err error) {
 		seen.Status, seen.Code, seen.Why = a.status, a.code, a.why
 	}
 	h.mu.Lock()
+	seen.Path, seen.Params, seen.Why = h.hide(seen.Path), h.params(r), h.hide(seen.Why)
 	if seen.Status == http.StatusUnauthorized && isAPI(seen.Path) {
 		h.counts.Unauthorized++
 	}
@@ -65,15 +69,29 @@ var harmless = []string{
 	"page_size", "bookmark", "privacy", "pin_filter", "pin_type", "pin_metrics", "include_protected_pins", "creative_types", "ad_account_id",
 }
 
-// params returns the first value of each parameter, or "…" for what can be secret.
-func (r *request) params() map[string]string {
+// params returns the first value of each parameter, or "…" for what can be secret. The lock is held.
+func (h *Handler) params(r *request) map[string]string {
 	shown := make(map[string]string)
 	for _, values := range []map[string][]string{r.URL.Query(), r.form} {
 		for name, v := range values {
-			if shown[name] = "…"; slices.Contains(harmless, name) {
-				shown[name] = v[0]
+			if slices.Contains(harmless, name) {
+				shown[name] = h.hide(v[0])
+			} else {
+				shown[h.hide(name)] = "…"
 			}
 		}
 	}
 	return shown
+}
+
+// tokenOrCode is what both look like.
+var tokenOrCode = regexp.MustCompile(`pin[acr][._][\w.-]+|[A-Z2-7]{52}`)
+
+// hide leaves out of a text the secrets that a mistaken client put where they do not belong. The lock is held.
+func (h *Handler) hide(text string) string {
+	secret := h.appSecret()
+	if text == secret {
+		return "…"
+	}
+	return tokenOrCode.ReplaceAllString(strings.ReplaceAll(text, strconv.Quote(secret), `"…"`), "…")
 }

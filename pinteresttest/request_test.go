@@ -34,6 +34,22 @@ func TestARequestIsToldWithoutItsSecrets(t *testing.T) {
 	assert.NotContains(t, fmt.Sprint(seen), token)
 }
 
+func TestASecretInTheWrongPlaceIsNotToldEither(t *testing.T) {
+	h := new(pinteresttest.Handler)
+	token, code := h.Login(), h.Code(appURL)
+	for _, secret := range []string{token.AccessToken, token.RefreshToken, code, pinteresttest.DefaultAppSecret} {
+		postToken(t, h, secret, "")
+		postToken(t, h, "grant_type", secret)
+		postToken(t, h, "grant_type", "client_credentials", "scope", secret)
+		authorize(t, h, http.MethodGet, authorizeQuery("client_id", secret), nil)
+		assert.NotContains(t, fmt.Sprintf("%+v", h.Requests()), secret)
+	}
+	for _, secret := range []string{token.AccessToken, token.RefreshToken, code} {
+		get(t, h, "/v5/boards/"+secret, token.AccessToken)
+		assert.Equal(t, "/v5/boards/…", last(h).Path)
+	}
+}
+
 func TestARequestSaysWhyItWasRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := &pinteresttest.Handler{StrictRotation: true}

@@ -59,7 +59,7 @@ func (h *Handler) checkClient(r *request) *answer {
 // checkApp refuses a request without the app's id and secret as HTTP Basic. They may be in the body as well.
 func (h *Handler) checkApp(r *request) *answer {
 	id, secret, basic := r.BasicAuth()
-	wantID, wantSecret := h.appID(), cmp.Or(h.AppSecret, DefaultAppSecret)
+	wantID, wantSecret := h.appID(), h.appSecret()
 	differs := func(name, want string) bool { return r.form.Has(name) && !same(r.form.Get(name), want) }
 	refused := usual(http.StatusUnauthorized, codeAuthentication)
 	switch {
@@ -79,6 +79,8 @@ func (h *Handler) checkApp(r *request) *answer {
 }
 
 func (h *Handler) appID() string { return cmp.Or(h.AppID, DefaultAppID) }
+
+func (h *Handler) appSecret() string { return cmp.Or(h.AppSecret, DefaultAppSecret) }
 
 // same compares a credential as it came, or form-encoded as RFC 6749 has it (section 2.3.1).
 func same(got, want string) bool {
