@@ -84,6 +84,25 @@ func TestAPersonSeesWhatIsAskedAndPressesTheButtons(t *testing.T) {
 	assert.Empty(t, h.Requests())
 }
 
+func TestAButtonThatIsHeldDownWhileThePageLooksAgainIsPressed(t *testing.T) {
+	h := new(pinteresttest.Handler)
+	at := startControl(t, h)
+	h.LoginAs("ann")
+	tab := newBrowser(t)
+	require.NoError(t, chromedp.Do(tab, chromedp.Navigate(at), chromedp.WaitVisible(`[aria-label="Revoke: ann"]`)))
+	box, err := chromedp.Run(tab, chromedp.Evaluate[[]float64](`(() => { const b = document.querySelector('[aria-label="Revoke: ann"]').getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]; })()`))
+	require.NoError(t, err)
+	require.NoError(t, chromedp.Do(tab, chromedp.MouseEvent("mousePressed", box[0], box[1], chromedp.ButtonLeft, chromedp.ClickCount(1))))
+	h.LoginAs("ben")
+	get, err := http.Get(at + "/v5/held")
+	require.NoError(t, err)
+	get.Body.Close()
+	require.NoError(t, chromedp.Do(tab, chromedp.WaitVisible(`//*[@id="requests"]//td[contains(., "/v5/held")]`)))
+	require.NoError(t, chromedp.Do(tab, chromedp.MouseEvent("mouseReleased", box[0], box[1], chromedp.ButtonLeft, chromedp.ClickCount(1))))
+	require.NoError(t, chromedp.Do(tab, chromedp.WaitVisible(`//*[@id="done" and contains(., "ann has disconnected the app.")]`)))
+	require.NoError(t, chromedp.Do(tab, chromedp.WaitVisible(`//*[@id="grants"]//td[.="ben"]`)))
+}
+
 func TestAPageFromElsewhereCanNotPressTheEmulatorsButtons(t *testing.T) {
 	h := new(pinteresttest.Handler)
 	at := startControl(t, h)

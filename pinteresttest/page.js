@@ -77,6 +77,9 @@ function button(label, what, name, user) {
 }
 
 function showGrants(grants) {
+	if ($("grants").querySelector(":active")) {
+		return; // a button that is replaced while it is held down is never pressed
+	}
 	const focused = document.activeElement?.dataset?.key;
 	$("grants").replaceChildren(...grants.map((g) => {
 		const tr = document.createElement("tr");
