@@ -185,7 +185,7 @@ func (a *approvalCall) read(r *http.Request, h *Handler) (scopeSet, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if a.User == "" {
-		a.User = h.approver()
+		a.User = h.users()[0]
 	}
 	if len(a.Scopes) == 0 {
 		return everyScope, nil

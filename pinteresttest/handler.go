@@ -37,7 +37,7 @@ type Handler struct {
 	RefreshLife time.Duration `json:"refresh_life"` // how long a continuous refresh token lives; zero: 60 days
 	CodeLife    time.Duration `json:"code_life"`    // how long a code waits to be exchanged; zero: 10 minutes
 
-	// Users are those whom the authorize page lets one choose among; nil: pinner1, pinner2 and pinner3. All that
+	// Users are those whom the authorize page lets one choose among; empty: pinner1, pinner2 and pinner3. All that
 	// there is of a user is the name: the same name is the same account, whenever and however often it logs in.
 	Users []string `json:"users"`
 

@@ -12,24 +12,16 @@ const appOwner = "pinner"
 
 func defaultUsers() []string { return []string{"pinner1", "pinner2", "pinner3"} }
 
-// users are those that one may log in as, User first. The lock is held.
+// users are those that one may log in as, first of them the one who approves by itself. The lock is held.
 func (h *Handler) users() []string {
 	users := h.Users
-	if users == nil {
+	if len(users) == 0 {
 		users = defaultUsers()
 	}
 	if h.User != "" {
 		users = append([]string{h.User}, slices.DeleteFunc(slices.Clone(users), func(u string) bool { return u == h.User })...)
 	}
 	return users
-}
-
-// approver is who approves by itself. The lock is held.
-func (h *Handler) approver() string {
-	for _, user := range h.users() {
-		return user
-	}
-	return appOwner
 }
 
 // userOrAnother returns the name, or if it is empty that of a user who never was before. The lock is held.

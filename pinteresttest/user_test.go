@@ -67,6 +67,11 @@ func TestTheAuthorizePageLetsOneChooseAmongUsers(t *testing.T) {
 	assert.Equal(t, http.StatusBadRequest, r.status)
 }
 
+func TestAnEmptyListOfUsersIsAsGoodAsNone(t *testing.T) {
+	h := &pinteresttest.Handler{Users: []string{}}
+	assert.Contains(t, authorize(t, h, http.MethodGet, authorizeQuery(), nil).body, `value="pinner1" checked`)
+}
+
 func TestUserNamesWhoApprovesByItselfAndIsChosenAtFirst(t *testing.T) {
 	h := &pinteresttest.Handler{AutoApprove: true, User: "ben", Users: []string{"ann", "ben"}}
 	assert.Equal(t, "ben", get(t, h, "/v5/user_account", logIn(t, h, "")).text("username"))
