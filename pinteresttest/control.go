@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net"
 	"net/http"
@@ -39,7 +40,7 @@ type control struct {
 func NewControl(h *Handler, hosts ...string) http.Handler {
 	c := &control{Handler: h, hosts: hosts, cross: http.NewCrossOriginProtection(), calls: http.NewServeMux()}
 	h.Change(func(h *Handler) { copySettings(&c.start, h) })
-	for pattern, does := range map[string]func(r *http.Request) (any, error){
+	calls := map[string]func(r *http.Request) (any, error){
 		"GET health":         func(*http.Request) (any, error) { return map[string]string{"status": "ok"}, nil },
 		"GET settings":       func(*http.Request) (any, error) { return h, nil },
 		"PATCH settings":     func(r *http.Request) (any, error) { return h, readJSON(r, h) },
@@ -53,7 +54,8 @@ func NewControl(h *Handler, hosts ...string) http.Handler {
 		"POST expire-access": func(r *http.Request) (any, error) { return ofUser(r, h.ExpireAccess) },
 		"POST revoke":        func(r *http.Request) (any, error) { return ofUser(r, h.RevokeGrants) },
 		"POST reset":         c.reset,
-	} {
+	}
+	for pattern, does := range calls {
 		method, name, _ := strings.Cut(pattern, " ")
 		c.calls.HandleFunc(method+" "+controlPath+name, func(w http.ResponseWriter, r *http.Request) {
 			v, err := does(r)
@@ -64,6 +66,10 @@ func NewControl(h *Handler, hosts ...string) http.Handler {
 			writeJSON(w, http.StatusOK, v)
 		})
 	}
+	names := strings.Join(slices.Sorted(maps.Keys(calls)), ", ")
+	c.calls.HandleFunc(controlPath, func(w http.ResponseWriter, r *http.Request) {
+		writeJSON(w, http.StatusNotFound, map[string]string{"error": fmt.Sprintf("there is no call %s %s; there are %s", r.Method, r.URL.Path, names)})
+	})
 	for path, name := range map[string]string{"/{$}": "page.html", controlPath + "page.css": "page.css", controlPath + "page.js": "page.js"} {
 		c.calls.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, pageFiles, name) })
 	}
@@ -94,8 +100,9 @@ func (c *control) foreign(r *http.Request) string {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
+	named := func(name string) bool { return strings.EqualFold(name, host) }
 	// A page can have the name of its own server lead here, but no address.
-	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err != nil && !strings.EqualFold(host, "localhost") && !slices.Contains(c.hosts, host) {
+	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err != nil && !named("localhost") && !slices.ContainsFunc(c.hosts, named) {
 		return fmt.Sprintf("the host %q is not one of those that this control may be called by: an IP address, localhost%s", host, strings.Join(append([]string{""}, c.hosts...), ", "))
 	}
 	if err := c.cross.Check(r); err != nil {

@@ -216,12 +216,14 @@ func TestACallThatCannotBeReadIsRefusedAndSaysWhy(t *testing.T) {
 	}
 	assert.Equal(t, http.StatusBadRequest, ask(t, c, "GET", "/_emulator/requests?after=x", "").status)
 	assert.Equal(t, http.StatusNotFound, ask(t, c, "GET", "/_emulator/nothing", "").status)
-	assert.Equal(t, http.StatusMethodNotAllowed, ask(t, c, "GET", "/_emulator/reset", "").status)
+	assert.Equal(t, http.StatusNotFound, ask(t, c, "GET", "/_emulator/reset", "").status)
+	assert.Equal(t, "there is no call POST /_emulator/expire_access; there are GET counts, GET faults, GET grants, GET health, GET requests, GET settings, "+
+		"PATCH settings, POST code, POST expire-access, POST faults, POST login, POST reset, POST revoke", ask(t, c, "POST", "/_emulator/expire_access", "{}").text("error"))
 }
 
 func TestAForeignPageCanNotPressTheButtons(t *testing.T) {
 	h := new(pinteresttest.Handler)
-	c := pinteresttest.NewControl(h, "emulator")
+	c := pinteresttest.NewControl(h, "Emulator")
 	h.Login()
 	for name, headers := range map[string][]string{
 		"a form of another site":          {"Sec-Fetch-Site: cross-site", "Content-Type: application/x-www-form-urlencoded"},
