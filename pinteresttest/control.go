@@ -159,6 +159,9 @@ func (c *control) fail(r *http.Request) (any, error) {
 	if err := readJSON(r, &asked); err != nil {
 		return nil, err
 	}
+	if err := checkFaultPath(asked.Path); err != nil {
+		return nil, err
+	}
 	if asked.Times < 1 || asked.Times > 1000 {
 		return nil, errors.New("times must be from 1 to 1000")
 	}
@@ -172,7 +175,7 @@ func (h *Handler) pending() any {
 	defer h.mu.Unlock()
 	list := []map[string]any{}
 	for _, f := range h.faults {
-		list = append(list, map[string]any{"path": f.path, "fault": f.fields()})
+		list = append(list, map[string]any{"path": f.path, "fault": f.Fault})
 	}
 	return list
 }

@@ -108,6 +108,9 @@ func TestAControlHasEveryFault(t *testing.T) {
 	call(t, c, "faults", `{"path":"/v5/oauth/token","times":2,"fault":{"status":429,"code":8,"message":"m","retry_after":"7","rate_limit_reset":"3","header":{"X-A":"b"},"latency":"1ms"}}`)
 	call(t, c, "faults", `{"fault":{"status":502,"body":"<p>","content_type":"text/html"}}`)
 	assert.Contains(t, ask(t, c, "GET", "/_emulator/faults", "").body, `"status":502`)
+	var waiting []json.RawMessage
+	require.NoError(t, json.Unmarshal([]byte(ask(t, c, "GET", "/_emulator/faults", "").body), &waiting))
+	call(t, c, "faults", string(waiting[0])) // what is told can be said
 	for range 2 {
 		r := postToken(t, h)
 		assert.Equal(t, 429, r.status)
@@ -117,6 +120,7 @@ func TestAControlHasEveryFault(t *testing.T) {
 		assert.Equal(t, "m", r.text("message"))
 	}
 	assert.Equal(t, "<p>", postToken(t, h).body)
+	assert.Equal(t, "b", postToken(t, h).header.Get("X-A"))
 	assert.Equal(t, "[]", strings.TrimSpace(ask(t, c, "GET", "/_emulator/faults", "").body))
 
 	call(t, c, "faults", `{"fault":{"empty_body":true}}`)
@@ -205,6 +209,8 @@ func TestACallThatCannotBeReadIsRefusedAndSaysWhy(t *testing.T) {
 		`code {"redirect_url":"https://a"}`:     "The redirect_url is not one that the app registered.",
 		`code {}`:                               "redirect_url is missing.",
 		`faults {"times":0}`:                    "times must be from 1 to 1000",
+		`faults {"path":"v5/boards"}`:           `a fault's path begins with /, and has no query: "v5/boards"`,
+		`faults {"path":"/v5/boards?a=b"}`:      `a fault's path begins with /, and has no query: "/v5/boards?a=b"`,
 		`faults {"fault":{"status":204}}`:       "a fault cannot have status 204",
 		`faults {"fault":{"retry-after":"7"}}`:  `there is no "retry-after"; there are status, code, `,
 		`expire-access {"users":["ann","ben"]}`: `unknown field "users"`,

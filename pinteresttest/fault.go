@@ -2,9 +2,11 @@ package pinteresttest
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -46,11 +48,19 @@ func (h *Handler) Fail(path string, faults ...Fault) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, f := range faults {
-		if err := f.check(); err != nil {
+		if err := errors.Join(checkFaultPath(path), f.check()); err != nil {
 			panic("pinteresttest: " + err.Error())
 		}
 		h.faults = append(h.faults, pathFault{path, f})
 	}
+}
+
+// checkFaultPath says why no request could ever meet a fault.
+func checkFaultPath(path string) error {
+	if path != "" && !strings.HasPrefix(path, "/") || strings.Contains(path, "?") {
+		return fmt.Errorf("a fault's path begins with /, and has no query: %q", path)
+	}
+	return nil
 }
 
 func (f Fault) check() error {

@@ -60,6 +60,9 @@ func copySettings(to, from *Handler) {
 	}
 }
 
+// MarshalJSON writes a fault as UnmarshalJSON reads it.
+func (f Fault) MarshalJSON() ([]byte, error) { return json.Marshal(fields(reflect.ValueOf(f))) }
+
 // UnmarshalJSON reads a fault by the names in the tags of its fields; its latency is written like "1h30m".
 func (f *Fault) UnmarshalJSON(data []byte) error {
 	*f = Fault{}
@@ -78,17 +81,25 @@ func names(t reflect.Type) []string {
 	return list
 }
 
-func (f Fault) fields() map[string]any { return fields(reflect.ValueOf(f)) }
-
 func fields(v reflect.Value) map[string]any {
 	all := make(map[string]any)
 	for i, name := range names(v.Type()) {
 		if name == "" {
 			continue
 		}
-		all[name] = v.Field(i).Interface()
-		if d, ok := all[name].(time.Duration); ok {
-			all[name] = d.String()
+		switch field := v.Field(i).Interface().(type) {
+		case time.Duration:
+			all[name] = field.String()
+		case http.Header:
+			if all[name] = nil; field != nil {
+				flat := make(map[string]string)
+				for header := range field {
+					flat[header] = field.Get(header)
+				}
+				all[name] = flat
+			}
+		default:
+			all[name] = field
 		}
 	}
 	return all
