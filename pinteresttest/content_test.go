@@ -43,6 +43,14 @@ func items(t *testing.T, r reply) []string {
 	return ids
 }
 
+func TestAPinIsMadeOfAPhoto(t *testing.T) {
+	h := new(pinteresttest.Handler)
+	token := h.Login().AccessToken
+	photo := newPin(items(t, get(t, h, "/v5/boards", token))[0])
+	photo["media_source"] = object{"source_type": "image_base64", "content_type": "image/jpeg", "data": make([]byte, 4<<20)}
+	assert.Equal(t, http.StatusCreated, send(t, h, "POST", "/v5/pins", token, photo).status)
+}
+
 func TestABoardIsCreatedReadAndDeleted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := new(pinteresttest.Handler)

@@ -127,7 +127,7 @@ type request struct {
 	body   []byte
 	form   url.Values // the body's
 	isForm bool
-	large  bool // the body has more than a megabyte
+	large  bool // the body is too long
 
 	token claim  // of a request that has a good one
 	user  string // whom it is about, once that is known
@@ -184,14 +184,18 @@ func read(r *http.Request) (*request, error) {
 	if r.Body == nil {
 		return req, nil
 	}
+	t, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	most := 1 << 20
+	if t == "application/json" {
+		most = 32 << 20 // a Pin holds its image
+	}
 	// Read whole before any waiting: only then does a server notice that its client left.
-	const most = 1 << 20
-	body, err := io.ReadAll(io.LimitReader(r.Body, most+1))
+	body, err := io.ReadAll(io.LimitReader(r.Body, int64(most)+1))
 	if err != nil {
 		return nil, err
 	}
 	req.body, req.large = body, len(body) > most
-	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err == nil && t == "application/x-www-form-urlencoded" {
+	if t == "application/x-www-form-urlencoded" {
 		req.form, err = url.ParseQuery(string(body))
 		req.isForm = err == nil
 	}
