@@ -23,10 +23,9 @@ type Request struct {
 	Why    string            `json:"why"`    // it was refused, in more words than Pinterest has
 }
 
-// requestsKept is how many are kept at most; of more, the older half is forgotten.
 const requestsKept = 1000
 
-// Requests returns the last five hundred requests at least, the oldest first.
+// Requests returns the last thousand requests, the oldest first.
 func (h *Handler) Requests() []Request {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -52,7 +51,7 @@ func (h *Handler) record(r *request, a *answer, err error) {
 	h.served++
 	seen.Number = h.served
 	if len(h.requests) == requestsKept {
-		h.requests = append(h.requests[:0], h.requests[requestsKept/2:]...)
+		h.requests = h.requests[1:]
 	}
 	h.requests = append(h.requests, seen)
 	log := h.Log
