@@ -139,13 +139,9 @@ func (h *Handler) listBoardPins(r *request, id string) *answer {
 }
 
 func listOfPins(r *request, c *content, all []*pin, f pinFilter) *answer {
-	on := make(map[string]*board)
-	for _, b := range c.boards {
-		on[b.ID] = b
-	}
 	var pins []*pin
 	for _, p := range all {
-		if b := on[p.BoardID]; f.lets(p, b) && b.shown(r.token) && (b.Privacy != secret || r.token.scopes.has(readSecretPins)) {
+		if c.shownPin(p, r.token) && f.lets(p, c.board(p.BoardID)) {
 			pins = append(pins, withMetrics(p, f.with))
 		}
 	}
