@@ -46,7 +46,7 @@ func NewControl(h *Handler, hosts ...string) http.Handler {
 		"PATCH settings":     func(r *http.Request) (any, error) { return h, readJSON(r, h) },
 		"GET counts":         func(*http.Request) (any, error) { return h.Counts(), nil },
 		"GET requests":       c.seen,
-		"GET grants":         c.latestGrants,
+		"GET grants":         func(*http.Request) (any, error) { return h.latestGrants(100), nil }, // a page cannot show more
 		"GET faults":         func(*http.Request) (any, error) { return h.pending(), nil },
 		"POST faults":        c.fail,
 		"POST login":         c.logIn,
@@ -142,12 +142,6 @@ func (c *control) seen(r *http.Request) (any, error) {
 		}
 	}
 	return slices.DeleteFunc(append([]Request{}, c.Requests()...), func(r Request) bool { return r.Number <= after }), nil
-}
-
-// latestGrants are no more than a page can show.
-func (c *control) latestGrants(*http.Request) (any, error) {
-	grants := c.Grants()
-	return grants[:min(len(grants), 100)], nil
 }
 
 func (c *control) fail(r *http.Request) (any, error) {

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -120,12 +121,17 @@ type Grant struct {
 }
 
 // Grants returns the approvals that no user has taken back, the latest first.
-func (h *Handler) Grants() []Grant {
+func (h *Handler) Grants() []Grant { return h.latestGrants(math.MaxInt) }
+
+func (h *Handler) latestGrants(most int) []Grant {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	list := []Grant{}
-	for _, id := range slices.Backward(slices.Sorted(maps.Keys(h.grants))) {
+	for id := h.logins; len(list) < min(most, len(h.grants)); id-- {
 		g := h.grants[id]
+		if g == nil {
+			continue
+		}
 		list = append(list, Grant{
 			User: g.user, Scopes: strings.Fields(g.scopes.String()),
 			AccessExpires: g.access.expiry(), AccessWhy: h.dead(g.access), RefreshExpires: g.refresh.expiry(), RefreshWhy: h.dead(g.refresh),

@@ -23,6 +23,24 @@ func TestWhatHasExpiredIsForgotten(t *testing.T) {
 	})
 }
 
+func TestTheLatestGrantsComeFirst(t *testing.T) {
+	h := new(Handler)
+	for _, user := range []string{"ann", "ben", "ann", "carol", "dan", "ann"} {
+		h.LoginAs(user)
+	}
+	h.RevokeGrants("ann")
+	users := func(grants []Grant) (list []string) {
+		for _, g := range grants {
+			list = append(list, g.User)
+		}
+		return list
+	}
+	assert.Equal(t, []string{"dan", "carol", "ben"}, users(h.Grants()))
+	assert.Equal(t, []string{"dan", "carol"}, users(h.latestGrants(2)))
+	h.RevokeGrants()
+	assert.Empty(t, h.Grants())
+}
+
 func TestRefreshingKeepsNothingMore(t *testing.T) {
 	h := new(Handler)
 	token := h.Login().RefreshToken
