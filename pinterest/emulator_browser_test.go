@@ -65,8 +65,10 @@ func TestAPersonSeesWhatIsAskedAndPressesTheButtons(t *testing.T) {
 	assert.Equal(t, http.StatusServiceUnavailable, ask(ben.AccessToken))
 	sees("faults", "none")
 
+	h.Change(func(h *pinteresttest.Handler) { h.SystemUser = true }) // as a script may, meanwhile
 	require.NoError(t, chromedp.Do(tab, chromedp.SetValue(`#settings [name="access_life"]`, "90s"), chromedp.Click(`#settings button`)))
 	sees("done", "The settings have changed.")
+	h.Change(func(h *pinteresttest.Handler) { assert.True(t, h.SystemUser, "a person changes what they touched") })
 	require.NoError(t, chromedp.Do(tab, chromedp.SetValue(`#login [name="user"]`, "carol"), chromedp.Click(`#login button`)))
 	sees("grants", "1 minute left")
 	require.NoError(t, chromedp.Do(tab, chromedp.SetValue(`#settings [name="access_life"]`, "soon"), chromedp.Click(`#settings button`)))

@@ -38,6 +38,9 @@ function cell(text, small, className) {
 async function act(what, method, name, body) {
 	try {
 		await call(method, name, body);
+		if (name === "reset" || name === "settings") {
+			await showSettings();
+		}
 		$("done").textContent = what;
 		$("done").className = "";
 	} catch (e) {
@@ -45,9 +48,6 @@ async function act(what, method, name, body) {
 		$("done").className = "bad";
 	}
 	await update();
-	if (name === "reset") {
-		await showSettings();
-	}
 }
 
 function left(until) {
@@ -151,9 +151,11 @@ function showFaults(faults) {
 	}).join("; ") || "none";
 }
 
-// The settings are shown once, so that nobody's typing is overwritten.
+let settings = {}; // as they are shown
+
+// The settings are shown anew only when a person changes them, so that nobody's typing is overwritten.
 async function showSettings() {
-	const settings = await call("GET", "settings");
+	settings = await call("GET", "settings");
 	$("fields").replaceChildren(...Object.entries(settings).map(([name, value]) => {
 		const label = document.createElement("label");
 		const list = value === null || Array.isArray(value);
@@ -225,18 +227,18 @@ $("fault").addEventListener("submit", (event) => {
 
 $("settings").addEventListener("submit", async (event) => {
 	event.preventDefault();
-	const settings = {};
+	const changed = {};
 	for (const input of $("fields").querySelectorAll("input, textarea")) {
-		if (input.type === "checkbox") {
-			settings[input.name] = input.checked;
-		} else if (input.tagName === "TEXTAREA") {
-			const lines = input.value.split("\n").map((s) => s.trim()).filter(Boolean);
-			settings[input.name] = lines.length ? lines : null;
-		} else {
-			settings[input.name] = input.value;
+		let value = input.type === "checkbox" ? input.checked : input.value;
+		if (input.tagName === "TEXTAREA") {
+			const lines = value.split("\n").map((s) => s.trim()).filter(Boolean);
+			value = lines.length ? lines : null;
+		}
+		if (JSON.stringify(value) !== JSON.stringify(settings[input.name])) {
+			changed[input.name] = value; // the others a script may have changed since
 		}
 	}
-	await act("The settings have changed.", "PATCH", "settings", settings);
+	await act("The settings have changed.", "PATCH", "settings", changed);
 });
 
 async function run() {
