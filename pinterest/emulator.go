@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -60,6 +61,8 @@ calls.`,
 			if err := readSettings(&fake, settings, c.Flags()); err != nil {
 				return err
 			}
+			fake.AppID = cmp.Or(fake.AppID, pinteresttest.DefaultAppID)
+			fake.AppSecret = cmp.Or(fake.AppSecret, pinteresttest.DefaultAppSecret)
 			for name, life := range map[string]time.Duration{"access-life": fake.AccessLife, "refresh-life": fake.RefreshLife, "code-life": fake.CodeLife} {
 				if life < time.Second {
 					return say.WrongUsage(fmt.Sprintf("--%s is %v, and a token or code must live a second at least", name, life), "write it like 30s, 10m or 720h")
