@@ -160,6 +160,16 @@ func TestAListHoldsWhatItsFiltersAndTheScopesLetThrough(t *testing.T) {
 	assertRefused(t, get(t, h, "/v5/pins/"+ids["SECRET pin"], some), 404, 50)
 	assertRefused(t, get(t, h, "/v5/boards?privacy=HIDDEN", all), 400, 1)
 
+	boards := h.LoginAs("alice", "boards:read", "boards:read_secret", "boards:write", "pins:read", "pins:write").AccessToken
+	assert.Equal(t, http.StatusOK, get(t, h, "/v5/boards/"+ids["SECRET"], boards).status)
+	assertRefused(t, get(t, h, "/v5/pins/"+ids["SECRET pin"], boards), 404, 50)
+	assert.Equal(t, []string{}, items(t, get(t, h, "/v5/boards/"+ids["SECRET"]+"/pins", boards)))
+	assertRefused(t, send(t, h, "POST", "/v5/pins", boards, newPin(ids["SECRET"])), 401, 3)
+	assertRefused(t, send(t, h, "DELETE", "/v5/boards/"+ids["SECRET"], boards, nil), 401, 3)
+	pins := h.LoginAs("alice", "boards:read", "boards:read_secret", "boards:write", "pins:read", "pins:read_secret", "pins:write").AccessToken
+	assert.Equal(t, http.StatusOK, get(t, h, "/v5/pins/"+ids["SECRET pin"], pins).status)
+	assertRefused(t, send(t, h, "DELETE", "/v5/pins/"+ids["SECRET pin"], pins, nil), 401, 3)
+
 	for query, want := range map[string]int{
 		"": 60, "include_protected_pins=true": 61, "pin_type=PRIVATE": 1, "pin_filter=exclude_native": 0, "pin_filter=has_been_promoted": 0,
 		"creative_types=REGULAR": 60, "creative_types=VIDEO&creative_types=IDEA": 0, "creative_types=VIDEO,REGULAR": 60,
@@ -169,7 +179,7 @@ func TestAListHoldsWhatItsFiltersAndTheScopesLetThrough(t *testing.T) {
 	for _, query := range []string{"pin_filter=x", "pin_type=x", "creative_types=x", "include_protected_pins=x", "pin_metrics=x"} {
 		assertRefused(t, get(t, h, "/v5/pins?"+query, all), 400, 1)
 	}
-	assert.Equal(t, []string{ids["PROTECTED pin"]}, items(t, get(t, h, "/v5/boards/"+ids["PROTECTED"]+"/pins", some)))
+	assert.Equal(t, []string{ids["PROTECTED pin"]}, items(t, get(t, h, "/v5/boards/"+ids["PROTECTED"]+"/pins?pin_filter=exclude_native", some)), "a board's list has not this filter")
 	assert.Contains(t, get(t, h, "/v5/pins/"+ids["PROTECTED pin"]+"?pin_metrics=true", some).json["pin_metrics"], "90d")
 	assert.Equal(t, []string{}, items(t, get(t, h, "/v5/boards/"+ids["PROTECTED"]+"/sections", some)))
 }

@@ -182,6 +182,7 @@ func TestAControlReadsAndChangesTheSettings(t *testing.T) {
 func TestAResetBringsBackTheBeginning(t *testing.T) {
 	h := &pinteresttest.Handler{AccessLife: time.Hour}
 	c := pinteresttest.NewControl(h)
+	h.Login()
 	token := h.LoginAs("ann")
 	app := postToken(t, h, "grant_type", "client_credentials", "scope", "user_accounts:read").text("access_token")
 	require.Equal(t, http.StatusCreated, send(t, h, "POST", "/v5/boards", token.AccessToken, object{"name": "a"}).status)
@@ -199,6 +200,9 @@ func TestAResetBringsBackTheBeginning(t *testing.T) {
 	}
 	assertRefused(t, refresh(t, h, token.RefreshToken), 401, 283)
 	assert.EqualValues(t, 30, get(t, h, "/v5/user_account", h.LoginAs("ann").AccessToken).json["board_count"])
+	call(t, c, "reset", "")
+	assert.Equal(t, "pinner4", get(t, h, "/v5/user_account", h.Login().AccessToken).text("username"), "whoever logs in first")
+	assert.Equal(t, 1, last(h).Number)
 }
 
 func TestACallThatCannotBeReadIsRefusedAndSaysWhy(t *testing.T) {
@@ -208,6 +212,7 @@ func TestACallThatCannotBeReadIsRefusedAndSaysWhy(t *testing.T) {
 		`login {"name":"ann"}`:                  `unknown field "name"`,
 		`code {"redirect_url":"https://a"}`:     "The redirect_url is not one that the app registered.",
 		`code {}`:                               "redirect_url is missing.",
+		`faults {"times":1001}`:                 "times must be from 1 to 1000",
 		`faults {"times":0}`:                    "times must be from 1 to 1000",
 		`faults {"path":"v5/boards"}`:           `a fault's path begins with /, and has no query: "v5/boards"`,
 		`faults {"path":"/v5/boards?a=b"}`:      `a fault's path begins with /, and has no query: "/v5/boards?a=b"`,
@@ -271,6 +276,12 @@ func TestThePageCanNotBeShownInsideAnother(t *testing.T) {
 	assert.Equal(t, "text/html; charset=utf-8", a.header.Get("Content-Type"))
 	assert.Contains(t, a.header.Get("Content-Security-Policy"), "frame-ancestors 'none'")
 	assert.Contains(t, a.header.Get("Content-Security-Policy"), "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'")
+	for _, path := range []string{"/", "/_emulator/requests", "/_emulator/page.js"} {
+		header := ask(t, c, "GET", path, "").header
+		assert.Equal(t, "same-origin", header.Get("Cross-Origin-Resource-Policy"))
+		assert.Equal(t, "nosniff", header.Get("X-Content-Type-Options"))
+		assert.Equal(t, "no-store", header.Get("Cache-Control"))
+	}
 	assert.Contains(t, ask(t, c, "GET", "/_emulator/page.js", "").header.Get("Content-Type"), "text/javascript")
 	assert.Contains(t, ask(t, c, "GET", "/_emulator/page.css", "").header.Get("Content-Type"), "text/css")
 }
