@@ -65,6 +65,6 @@
 // # Tokens
 //
 // Only the handler that issued a token knows it: to any other it is invalid, as a sandbox token is to
-// production. A handler keeps a few words for each account that logged in and nothing for each token, so a
-// large fleet may refresh all day.
+// production. A handler keeps a few words for each login until its tokens have expired, the boards and Pins of users
+// who changed theirs, and the last thousand requests; but nothing for each token, so a large fleet may refresh all day.
 package pinteresttest

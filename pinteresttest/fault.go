@@ -41,7 +41,8 @@ type pathFault struct {
 }
 
 // Fail makes the next requests to path, such as "/v5/oauth/token", each meet one of the faults, in order. An
-// empty path means requests to any. Faults from earlier calls are met first.
+// empty path means requests to any. Faults from earlier calls are met first. A fault or path that no request could
+// meet panics.
 //
 // An [http.Transport] by itself repeats a GET whose answer was lost on a connection that had served before.
 func (h *Handler) Fail(path string, faults ...Fault) {
