@@ -145,10 +145,13 @@ function showCounts(counts) {
 }
 
 function showFaults(faults) {
-	$("faults").textContent = faults.map((f) => {
+	const times = new Map();
+	for (const f of faults) {
 		const set = Object.entries(f.fault).filter(([, v]) => v && v !== "0s").map(([name, v]) => `${name}: ${JSON.stringify(v)}`);
-		return `${f.path || "any path"} (${set.join(", ")})`;
-	}).join("; ") || "none";
+		const what = `${f.path || "any path"} (${set.join(", ")})`;
+		times.set(what, (times.get(what) ?? 0) + 1);
+	}
+	$("faults").textContent = [...times].map(([what, n]) => n === 1 ? what : `${what}, ${n} times`).join("; ") || "none";
 }
 
 let settings = {}; // as they are shown
