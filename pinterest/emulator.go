@@ -113,6 +113,15 @@ calls.`,
 
 // readSettings reads a file of settings. The flags that were given go before it, and are checked as well.
 func readSettings(fake *pinteresttest.Handler, file string, flags *pflag.FlagSet) error {
+	read := func(data []byte, what string) error {
+		if err := json.Unmarshal(data, fake); err != nil {
+			return say.WrongUsage(fmt.Sprintf("%s: %v", what, err), `"pinterest emulator --help" lists the settings`)
+		}
+		return nil
+	}
+	if err := read([]byte("{}"), "these flags do not work"); err != nil || file == "" {
+		return err
+	}
 	var again []func() error
 	flags.Visit(func(f *pflag.Flag) {
 		if list, ok := f.Value.(pflag.SliceValue); ok {
@@ -123,16 +132,12 @@ func readSettings(fake *pinteresttest.Handler, file string, flags *pflag.FlagSet
 		value := f.Value.String()
 		again = append(again, func() error { return f.Value.Set(value) })
 	})
-	data, what := []byte("{}"), "these flags do not work"
-	if file != "" {
-		var err error
-		if data, err = os.ReadFile(file); err != nil {
-			return say.WithHint(err, "name another file by --settings")
-		}
-		what = "--settings " + file
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return say.WithHint(err, "name another file by --settings")
 	}
-	if err := json.Unmarshal(data, fake); err != nil {
-		return say.WrongUsage(fmt.Sprintf("%s: %v", what, err), `"pinterest emulator --help" lists the settings`)
+	if err := read(data, "--settings "+file); err != nil {
+		return err
 	}
 	for _, set := range again {
 		if err := set(); err != nil {
