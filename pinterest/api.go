@@ -2,15 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/go-pinterest/pinterest"
 	"github.com/go-pinterest/pinterest/pinterest/internal/accounts"
 	"github.com/go-pinterest/pinterest/pinterest/internal/api"
-	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
 func newAPI() *cobra.Command {
@@ -36,8 +33,8 @@ Fields make up the JSON body of POST, PUT and PATCH, and with other methods or
 
 Lists come in pages. With --paginate, which makes GET the method, all of them
 are printed, each an object of its own as it comes; what jq does with one page
-it does with all. With --slurp they become one array of pages. Fewer calls are
-needed if pages are large, as with -F page_size=250. --jq needs no jq installed.
+it does with all. Fewer calls are needed if pages are large, as with
+-F page_size=250. --jq needs no jq installed.
 
 An answer that is not a success goes to standard output all the same, and what
 it means to standard error. The exit status is 1 then, or 3 if the account has
@@ -63,24 +60,14 @@ to log in again.`,
 			})
 		},
 	}
-	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		var none *pflag.NotExistError
-		if errors.As(err, &none) && (none.GetSpecifiedName() == "X" || none.GetSpecifiedName() == "method") {
-			return say.WrongUsage(err.Error(), "the method comes first: pinterest api POST boards")
-		}
-		return c.Parent().FlagErrorFunc()(c, err)
-	})
 	f := c.Flags()
 	f.SortFlags = false
-	f.VarP(api.FieldFlag{To: &a.Fields}, "raw-field", "f", "add a field that is text")
-	f.VarP(api.FieldFlag{To: &a.Fields, Typed: true}, "field", "F", "add a field that is what it looks like")
+	f.StringArrayVarP(&a.Text, "raw-field", "f", nil, "add a field: `key=value`, which is text")
+	f.StringArrayVarP(&a.Typed, "field", "F", nil, "add a field: `key=value`, which is what it looks like")
 	f.StringVar(&a.Input, "input", "", "send this file as the body, - for standard input")
-	f.StringArrayVarP(&a.Headers, "header", "H", nil, "add a header, like 'Accept-Language: de'")
 	f.BoolVar(&a.Paginate, "paginate", false, "print all pages of a list")
-	f.BoolVar(&a.Slurp, "slurp", false, "print the pages as one JSON array")
 	f.StringVar(&a.JQ, "jq", "", "print what this jq filter makes of the answer, like '.items[].name'")
 	f.BoolVarP(&a.Include, "include", "i", false, "print the answer's status and headers, too")
-	f.BoolVar(&a.Silent, "silent", false, "do not print the answer's body")
 	accountFlag(c, &name)
 	storeFlag(c, &store)
 	return c

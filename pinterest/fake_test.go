@@ -138,8 +138,7 @@ func withOtherApp(h http.Handler) http.Handler {
 }
 
 // withEcho adds /v5/echo, which answers with the request if its token is good
-// for user_account; /v5/stuck, which begins to answer and gets no further; and
-// /v5/endless.
+// for user_account, and /v5/stuck, which begins to answer and gets no further.
 func withEcho(h http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", h)
@@ -156,7 +155,7 @@ func withEcho(h http.Handler) http.Handler {
 		}
 		fmt.Fprintf(w, "%s %s\n", r.Method, r.RequestURI)
 		r.Header.Set("Content-Length", strconv.FormatInt(r.ContentLength, 10)) // -1: in pieces
-		for _, name := range []string{"Accept", "Content-Type", "Content-Length", "X-Test"} {
+		for _, name := range []string{"Accept", "Content-Type", "Content-Length"} {
 			if value := r.Header.Get(name); value != "" {
 				fmt.Fprintf(w, "%s: %s\n", name, value)
 			}
@@ -168,11 +167,6 @@ func withEcho(h http.Handler) http.Handler {
 		io.WriteString(w, `{"items":[`)
 		http.NewResponseController(w).Flush()
 		<-r.Context().Done()
-	})
-	mux.HandleFunc("/v5/endless", func(w http.ResponseWriter, r *http.Request) {
-		for r.Context().Err() == nil {
-			io.WriteString(w, strings.Repeat("and so on\n", 1000))
-		}
 	})
 	return mux
 }

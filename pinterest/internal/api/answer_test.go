@@ -57,7 +57,7 @@ func TestEachPageIsAskedForByTheBookmarkOfTheOneBefore(t *testing.T) {
 	follow := map[string]string{"": "a+b=", "a+b=": "c&d", "c&d": ""}
 	rt, asked := list(func(at string) string { return follow[at] })
 	var out bytes.Buffer
-	require.NoError(t, run(t, rt, nil, &out, &Call{Paginate: true, Fields: fieldsOf(t, true, "page_size=1")}, "boards?privacy=ALL"))
+	require.NoError(t, run(t, rt, nil, &out, &Call{Paginate: true, Typed: []string{"page_size=1"}}, "boards?privacy=ALL"))
 	assert.Equal(t, `{"items":[""],"bookmark":"a+b="}`+"\n"+`{"items":["a+b="],"bookmark":"c&d"}`+"\n"+`{"items":["c&d"],"bookmark":""}`+"\n", out.String())
 	assert.Equal(t, []url.Values{
 		{"privacy": {"ALL"}, "page_size": {"1"}},

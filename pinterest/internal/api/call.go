@@ -6,13 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
-	"net/textproto"
 	"net/url"
-	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/itchyny/gojq"
 
@@ -32,25 +28,23 @@ type Access struct {
 
 // A Call is a run of "pinterest api". Its exported fields are what the user asked for.
 type Call struct {
-	Fields          []Field
-	Input           string
-	Headers         []string
-	Paginate, Slurp bool
-	Include, Silent bool
-	JQ              string
+	Text, Typed []string // fields, as key=value
+	Input       string
+	Paginate    bool
+	Include     bool
+	JQ          string
 
 	method  string
 	implied bool   // nobody said POST, but there are fields
 	path    string // as given
-	header  http.Header
+	fields  []field
 	filter  *gojq.Code // nil: none
 
 	Access
-	url   *url.URL
-	body  []byte // nil: none
-	sent  bool
-	first bool // of the pages nothing is printed yet
-	out   io.Writer
+	url  *url.URL
+	body []byte // nil: none
+	sent bool
+	out  io.Writer
 }
 
 // Check checks all that can be checked before anything is opened.
@@ -59,65 +53,23 @@ func (a *Call) Check(args []string) error {
 	if a.method, a.path, err = methodAndPath(args); err != nil {
 		return err
 	}
+	if a.fields, err = readFields(a.Text, a.Typed); err != nil {
+		return err
+	}
 	if a.method == "" {
 		a.method = http.MethodGet
-		if len(a.Fields) > 0 && !a.Paginate || a.Input != "" {
+		if len(a.fields) > 0 && !a.Paginate || a.Input != "" {
 			a.method, a.implied = http.MethodPost, a.Input == ""
 		}
 	}
-	switch {
-	case a.Slurp && !a.Paginate:
-		return say.WrongUsage("--slurp makes an array of pages, and there is but one without --paginate", "add --paginate")
-	case a.Slurp && a.Include:
-		return say.WrongUsage("--include has no place in the array of --slurp", "leave out one of the two")
-	case a.Slurp && a.JQ != "":
-		return say.WrongUsage("--slurp makes an array, and --jq filters the pages one by one", "leave out one of the two")
-	case a.Paginate && a.method != http.MethodGet && a.method != http.MethodPost:
+	if a.Paginate && a.method != http.MethodGet && a.method != http.MethodPost {
 		return say.WrongUsage("--paginate would "+a.method+" again and again", "lists are read by GET, a few of them by POST")
 	}
-	stdin := 0
-	for _, f := range a.Fields {
-		if f.typed && f.value == "@-" {
-			stdin++
-		}
-	}
-	if a.Input == "-" {
-		stdin++
-	}
-	if stdin > 1 {
-		return say.WrongUsage("standard input can be read only once", "put one of the two into a file")
-	}
 	if a.JQ != "" {
-		if a.filter, err = compile(a.JQ); err != nil {
-			return err
-		}
+		a.filter, err = compile(a.JQ)
 	}
-	a.header, err = readHeaders(a.Headers)
 	return err
 }
-
-// ownHeaders are those that an apiCall or its client sees to.
-var ownHeaders = []string{"Authorization", "Connection", "Content-Length", "Host", "Transfer-Encoding"}
-
-func readHeaders(lines []string) (http.Header, error) {
-	h := http.Header{"Accept": {"application/json"}}
-	given := make(http.Header)
-	for _, line := range lines {
-		name, value, ok := strings.Cut(line, ":")
-		name, value = textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(name)), strings.TrimSpace(value)
-		switch {
-		case !ok || !isHeaderName(name) || strings.ContainsAny(value, "\r\n\x00"):
-			return nil, say.WrongUsage("a --header is no header", `write it like "Accept-Language: de"`) // not quoted: it may be a secret
-		case slices.Contains(ownHeaders, name):
-			return nil, say.WrongUsage("the header "+name+" cannot be set", "whose token is sent depends on the account, and the rest on the request")
-		}
-		given.Add(name, value)
-	}
-	maps.Copy(h, given)
-	return h, nil
-}
-
-var isHeaderName = regexp.MustCompile("^[-!#$%&'*+.^_`|~0-9A-Za-z]+$").MatchString
 
 // Run makes the call, and prints what comes of it on out.
 func (a *Call) Run(ctx context.Context, access Access, stdin io.Reader, out io.Writer) error {
@@ -147,47 +99,40 @@ func (a *Call) call(ctx context.Context, stdin io.Reader) error {
 	if a.Paginate {
 		return a.pages(ctx)
 	}
-	resp, err := a.send(ctx, a.url)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	_, err = a.answer(ctx, resp, "")
+	_, err := a.send(ctx)
 	return err
 }
 
 // prepare turns fields and input into query and body.
 func (a *Call) prepare(f files) error {
-	fields := a.Fields
 	var err error
 	switch {
 	case a.Input != "":
-		a.body, err = f.read(a.Input)
-	case len(fields) > 0 && hasBody(a.method):
-		a.body, err = bodyOf(fields, f.read)
-		fields = nil
-	}
-	if err != nil {
+		if a.body, err = f.read(a.Input); err != nil {
+			return err
+		}
+	case len(a.fields) > 0 && slices.Contains([]string{"POST", "PUT", "PATCH"}, a.method):
+		a.body, err = bodyOf(a.fields, f.read)
 		return err
 	}
-	query, err := queryOf(fields, f.read)
-	if len(query) > 0 {
-		a.url.RawQuery = strings.TrimPrefix(a.url.RawQuery+"&"+query.Encode(), "&")
-	}
+	query := a.url.Query()
+	err = addTo(query, a.fields, f.read)
+	a.url.RawQuery = query.Encode()
 	return err
 }
 
-func (a *Call) send(ctx context.Context, u *url.URL) (*http.Response, error) {
+// send sends the call, prints the answer and returns it, if it is a success.
+func (a *Call) send(ctx context.Context) ([]byte, error) {
 	var body io.Reader // one that can be had again lets the call be sent again with a new token
 	if a.body != nil {
 		body = bytes.NewReader(a.body)
 	}
-	req, err := http.NewRequestWithContext(ctx, a.method, u.String(), body)
+	req, err := http.NewRequestWithContext(ctx, a.method, a.url.String(), body)
 	if err != nil {
 		return nil, err
 	}
-	maps.Copy(req.Header, a.header)
-	if body != nil && req.Header.Get("Content-Type") == "" {
+	req.Header.Set("Accept", "application/json")
+	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	a.sent = true
@@ -195,8 +140,8 @@ func (a *Call) send(ctx context.Context, u *url.URL) (*http.Response, error) {
 	if err != nil {
 		return nil, a.noAnswer(err)
 	}
-	resp.Body = answerBody{resp.Body}
-	return resp, nil
+	defer resp.Body.Close()
+	return a.answer(ctx, resp)
 }
 
 // noAnswer explains why there is no answer.
@@ -213,15 +158,4 @@ func (a *Call) noAnswer(err error) error {
 		return &say.Failure{Err: err, Hint: "run: " + a.Login, Status: say.StatusReauthorize}
 	}
 	return err
-}
-
-// An answerBody tells a broken answer from a broken output.
-type answerBody struct{ io.ReadCloser }
-
-func (b answerBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if err != nil && err != io.EOF {
-		err = say.WithHint(fmt.Errorf("the answer broke off: %w", err), "the output is not complete")
-	}
-	return n, err
 }

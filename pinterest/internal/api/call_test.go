@@ -29,38 +29,6 @@ func answer(status int, header http.Header, body io.Reader) *http.Response {
 	return &http.Response{Proto: "HTTP/1.1", StatusCode: status, Status: http.StatusText(status), Header: header, Body: io.NopCloser(body)}
 }
 
-// A flow is bytes on their way through the command, of which there are never
-// many that were read and not written.
-type flow struct {
-	left, underWay, most int
-}
-
-func (f *flow) Read(p []byte) (int, error) {
-	if f.left == 0 {
-		return 0, io.EOF
-	}
-	n := min(len(p), f.left)
-	for i := range n {
-		p[i] = 'x'
-	}
-	f.left -= n
-	f.underWay += n
-	f.most = max(f.most, f.underWay)
-	return n, nil
-}
-
-func (f *flow) Write(p []byte) (int, error) {
-	f.underWay -= bytes.Count(p, []byte("x"))
-	return len(p), nil
-}
-
-func TestALargeAnswerIsNotHeldInMemory(t *testing.T) {
-	f := &flow{left: 32 << 20}
-	require.NoError(t, run(t, func(*http.Request) (*http.Response, error) { return answer(200, nil, f), nil }, nil, f, &Call{}, "reports/1"))
-	assert.Zero(t, f.left+f.underWay)
-	assert.Less(t, f.most, 1<<20)
-}
-
 func TestABodyFromAPipeCanBeSentAgain(t *testing.T) {
 	err := run(t, func(r *http.Request) (*http.Response, error) {
 		for range 3 {
@@ -129,15 +97,6 @@ func TestWhatPinterestSaysTakesOneLine(t *testing.T) {
 	body := `{"code":"none","message":"a\n\u001b[2Jb\u009b` + strings.Repeat("é", 1000) + `"}`
 	err := run(t, func(*http.Request) (*http.Response, error) { return answer(400, nil, strings.NewReader(body)), nil }, nil, io.Discard, &Call{}, "boards")
 	assert.EqualError(t, err, "GET /v5/boards: 400 Bad Request: a [2Jb "+strings.Repeat("é", 300-len("a [2Jb "))+"…")
-}
-
-func TestHTMLIsNoJSON(t *testing.T) {
-	for kind, want := range map[string]bool{
-		"application/json": true, "Application/JSON; charset=utf-8": true, "application/problem+json": true,
-		"text/html": false, "": false, "application/jsonl": false,
-	} {
-		assert.Equal(t, want, isJSON(kind), kind)
-	}
 }
 
 type roundTripper func(*http.Request) (*http.Response, error)

@@ -3,19 +3,17 @@ package api
 import (
 	"encoding/json"
 	"errors"
+	"net/url"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
-func fieldsOf(t *testing.T, typed bool, texts ...string) (fields []Field) {
+func typed(t *testing.T, texts ...string) []field {
 	t.Helper()
-	for _, text := range texts {
-		require.NoError(t, FieldFlag{To: &fields, Typed: typed}.Set(text))
-	}
+	fields, err := readFields(nil, texts)
+	require.NoError(t, err)
 	return fields
 }
 
@@ -50,7 +48,7 @@ func TestATypedFieldIsWhatItLooksLike(t *testing.T) {
 		`["<&>"]`:            `["<&>"]`,
 		"@words.txt":         `"true\n"`,
 	} {
-		got, err := bodyOf(fieldsOf(t, true, "x="+value), readFile)
+		got, err := bodyOf(typed(t, "x="+value), readFile)
 		require.NoError(t, err, value)
 		assert.Equal(t, `{"x":`+want+`}`, string(got))
 	}
@@ -58,7 +56,9 @@ func TestATypedFieldIsWhatItLooksLike(t *testing.T) {
 
 func TestARawFieldIsText(t *testing.T) {
 	for _, value := range []string{"true", "5", "null", "@words.txt", "{}", ""} {
-		got, err := bodyOf(fieldsOf(t, false, "x="+value), nil)
+		fields, err := readFields([]string{"x=" + value}, nil)
+		require.NoError(t, err)
+		got, err := bodyOf(fields, nil)
 		require.NoError(t, err)
 		var body map[string]string
 		require.NoError(t, json.Unmarshal(got, &body))
@@ -68,32 +68,28 @@ func TestARawFieldIsText(t *testing.T) {
 
 func TestFieldsThatMakeNoSenseAreRefused(t *testing.T) {
 	for text, want := range map[string]string{
-		"a":      `"a" has no value: write it like a=value`,
-		"=1":     `"=1" has no key: write it like key=value`,
-		"a[b]=1": `"a[b]" is no key: what is nested is written as JSON, like -F 'tags=["a","b"]'`,
-		"a[]=1":  `"a[]" is no key: what is nested is written as JSON, like -F 'tags=["a","b"]'`,
+		"a":      `"a" is no field`,
+		"=1":     `"=1" is no field`,
+		"a[b]=1": `"a[b]" is no key of a field`,
+		"a[]=1":  `"a[]" is no key of a field`,
 	} {
-		assert.EqualError(t, FieldFlag{To: new([]Field)}.Set(text), want)
+		_, err := readFields([]string{text}, nil)
+		assert.EqualError(t, err, want)
+		_, err = readFields(nil, []string{text})
+		assert.EqualError(t, err, want)
 	}
 	for want, fields := range map[string][]string{
 		`the field "a" is given twice`:                                    {"a=1", "a=2"},
 		`pin.png is not text, which the value of the field "a" has to be`: {"a=@pin.png"},
 		`no such file`: {"a=@missing"},
 	} {
-		_, err := bodyOf(fieldsOf(t, true, fields...), readFile)
+		_, err := bodyOf(typed(t, fields...), readFile)
 		assert.EqualError(t, err, want)
 	}
 }
 
 func TestAQueryMayHaveAFieldSeveralTimes(t *testing.T) {
-	query, err := queryOf(fieldsOf(t, true, "ids=1", "ids=2", "q=a&b", "live=true"), nil)
-	require.NoError(t, err)
-	assert.Equal(t, "ids=1&ids=2&live=true&q=a%26b", query.Encode())
-}
-
-func TestWhatAQueryCannotSayIsRefused(t *testing.T) {
-	for _, value := range []string{"null", `{"b":"c"}`, "[]"} {
-		_, err := queryOf(fieldsOf(t, true, "a="+value), nil)
-		assert.Equal(t, say.StatusUsage, say.ExitStatus(err))
-	}
+	query := make(url.Values)
+	require.NoError(t, addTo(query, typed(t, "ids=1", "ids=2", "q=a&b", "live=true", "words=@words.txt"), readFile))
+	assert.Equal(t, "ids=1&ids=2&live=true&q=a%26b&words=true%0A", query.Encode())
 }

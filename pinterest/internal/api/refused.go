@@ -47,7 +47,7 @@ func (a *Call) refused(ctx context.Context, resp *http.Response, said []byte) er
 	case status == http.StatusForbidden:
 		f.Hint = "either the account or the app may not do this; apps with trial access are limited, see https://developers.pinterest.com/apps/"
 	case status == http.StatusMethodNotAllowed && a.implied:
-		f.Hint = "fields make it POST; for a query say: " + a.asQuery()
+		f.Hint = "fields make it POST; for a query begin with GET, as in: pinterest api GET " + say.ShellWord(a.path)
 	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed:
 		f.Hint = "https://developers.pinterest.com/docs/api/v5/ lists paths and methods; ids of other accounts are not found, either"
 	case status == http.StatusTooManyRequests:
@@ -60,23 +60,10 @@ func (a *Call) refused(ctx context.Context, resp *http.Response, said []byte) er
 		if after := wire.RetryAfter(resp).Round(time.Second); after > 0 {
 			f.Hint = fmt.Sprintf("the fault is Pinterest's; try again in %v", after)
 		}
-	case status == http.StatusBadRequest && len(a.Fields) > 0:
+	case status == http.StatusBadRequest && len(a.fields) > 0:
 		f.Hint = "-f sends text, which ids are, too; -F sends true, false, null and numbers as such"
 	}
 	return f
-}
-
-// asQuery is the command line that puts the fields of a into the query.
-func (a *Call) asQuery() string {
-	line := "pinterest api GET " + say.ShellWord(a.path)
-	for _, f := range a.Fields {
-		flag := " -f "
-		if f.typed {
-			flag = " -F "
-		}
-		line += flag + f.word()
-	}
-	return say.OneLine(line)
 }
 
 // dead adds to a refusal why the client has no better token, which is not

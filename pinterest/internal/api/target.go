@@ -61,19 +61,10 @@ func apiURL(base, path string) (*url.URL, error) {
 	case strings.Contains(path, "#"):
 		return nil, say.WrongUsage(fmt.Sprintf("%q has a #, and what follows it would not be sent", path), "write the # as %23")
 	}
-	u.RawQuery = escapeQuery(u.RawQuery)
-	return u, nil
-}
-
-// escapeQuery escapes what must not be in a query as it is, such as spaces.
-func escapeQuery(query string) string {
-	var b strings.Builder
-	for _, c := range []byte(query) {
-		if c <= ' ' || c >= 0x7f {
-			fmt.Fprintf(&b, "%%%02X", c)
-		} else {
-			b.WriteByte(c)
-		}
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return nil, say.WrongUsage(fmt.Sprintf("%q has no query that can be sent", path), "give its parameters by -f key=value")
 	}
-	return b.String()
+	u.RawQuery = query.Encode()
+	return u, nil
 }
