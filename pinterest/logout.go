@@ -47,9 +47,12 @@ func logout(c *cobra.Command, v *accounts.Store, name string) error {
 	if errors.As(err, &f) && f.Status == say.StatusReauthorize {
 		return say.WithHint(f.Err, `"pinterest status`+v.Args()+`" lists the accounts`)
 	}
-	alive := err // why the token may still be good at Pinterest
+	alive, hint := err, elsewhere // why the token may still be good at Pinterest, and what to do about it
 	if err == nil {
 		alive = a.Revoke(ctx)
+		if a.OwnedByApp() {
+			hint = "its access token is good at Pinterest until it expires"
+		}
 	}
 	// It is forgotten whatever became of that.
 	ctx = context.WithoutCancel(ctx)
@@ -63,9 +66,9 @@ func logout(c *cobra.Command, v *accounts.Store, name string) error {
 		return nil
 	case errors.As(alive, &e) && e.StatusCode == http.StatusForbidden && e.Code == 29:
 		say.Line(w, "account %q is forgotten here; Pinterest revokes the tokens of system users only", name)
-		say.Hint(w, "%s", elsewhere)
+		say.Hint(w, "%s", hint)
 		return nil
 	}
 	say.Line(w, "account %q is forgotten here", name)
-	return say.WithHint(fmt.Errorf("its token could not be revoked: %w", alive), elsewhere)
+	return say.WithHint(fmt.Errorf("its token could not be revoked: %w", alive), hint)
 }

@@ -18,7 +18,8 @@ func newToken() *cobra.Command {
 		Short: "Print an access token that is good now",
 		Long: `Print an access token that is good now, and nothing else. If the one that is kept
 has expired, or is about to, it is renewed first. Several at the same time renew
-it once.`,
+it once. What counts is its expiry: that Pinterest has ended a token sooner shows
+at a call, such as "pinterest api user_account", which then renews it.`,
 		Example: `  curl -H "Authorization: Bearer $(pinterest token)" https://api.pinterest.com/v5/user_account`,
 		Args:    noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
