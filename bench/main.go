@@ -24,6 +24,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -147,12 +148,14 @@ func run(ctx context.Context, args []string, out io.Writer, log *log.Logger) err
 	text := new(strings.Builder)
 	fmt.Fprintf(text, "# Measured\n\n%s\n", machine(ctx, o, *note))
 	fmt.Fprintf(text, "\n%s\n", names)
+	var failed error // what was measured before is written all the same
 	for _, m := range chosen {
 		log.Printf("%s …", m.name)
 		began := time.Now()
 		r, err := m.run(ctx, o, log)
 		if err != nil {
-			return fmt.Errorf("%s: %w", m.name, err)
+			failed = fmt.Errorf("%s: %w", m.name, err)
+			break
 		}
 		log.Printf("%s took %.0f s", m.name, time.Since(began).Seconds())
 		r.write(text)
@@ -171,7 +174,7 @@ func run(ctx context.Context, args []string, out io.Writer, log *log.Logger) err
 		}
 	}
 	_, err = io.WriteString(out, text.String())
-	return err
+	return errors.Join(failed, err)
 }
 
 func choose(only string) ([]measure, error) {
