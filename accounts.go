@@ -147,19 +147,25 @@ func (a *Accounts) Forget(ctx context.Context, key string) error {
 // changes.
 func (a *Accounts) set(key string, t *oauth2.Token, changes int) {
 	a.mu.Lock()
-	if a.changes != changes {
-		t = nil
-	}
+	alone := a.changes == changes
 	a.changes++
 	acc := a.find(key)
-	switch {
-	case acc == nil:
-	case t == nil:
-		acc.renew.Set(nil)
-	default:
-		acc.renew.Set(acc.origin.hold(t))
+	var saved *renew.Token
+	var mended bool
+	if acc != nil {
+		if t != nil {
+			saved = acc.origin.hold(t)
+		}
+		if alone {
+			mended = acc.renew.Set(saved)
+		} else {
+			mended = acc.renew.Set(nil)
+		}
 	}
 	a.mu.Unlock()
+	if mended {
+		acc.origin.logMended(saved)
+	}
 	if acc != nil {
 		time.Sleep(renew.Soon + 1) // a cache of x/oauth2 may have the former token for so long
 	}
@@ -187,11 +193,10 @@ func (a *Accounts) Client(key string) *http.Client {
 
 // account returns the account of key that is in use, or a new one.
 func (a *Accounts) account(key string) *account {
-	now := time.Now()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if now.Sub(a.turned) >= remembered {
-		a.older, a.recent, a.turned = a.recent, make(map[string]*account), now
+	if time.Since(a.turned) >= remembered {
+		a.older, a.recent, a.turned = a.recent, make(map[string]*account), time.Now()
 	}
 	acc := a.recent[key]
 	if acc == nil {

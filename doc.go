@@ -111,6 +111,9 @@
 //	pinterest: token not renewed  warn   error, if only the operator can mend it
 //	pinterest: OnRefresh failed   warn   for a token that the store has
 //
+// What Save and Forget do in this process is logged, as adopted and forgotten, only
+// where it ends that a token was not renewed or not saved. The attributes:
+//
 //	op              "refresh" or "client_credentials"
 //	key             of a token that is kept
 //	expiry          when the access token expires: of not renewed, the one in use

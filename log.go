@@ -64,6 +64,18 @@ func (o *origin) logNotTold(t *renew.Token, err error) {
 	}
 }
 
+// logMended logs that a login in this process, which saved t, or a logout, where t
+// is nil, has ended a trouble.
+func (o *origin) logMended(t *renew.Token) {
+	switch {
+	case o.conf.Logger == nil:
+	case t == nil:
+		o.log(nil, slog.LevelInfo, "pinterest: token forgotten")
+	default:
+		o.log(t, slog.LevelInfo, "pinterest: token adopted", expiries(t)...)
+	}
+}
+
 // log logs what happened to t.
 func (o *origin) log(t *renew.Token, level slog.Level, message string, attrs ...slog.Attr) {
 	first := []slog.Attr{slog.String("op", o.opOf(t))}

@@ -301,6 +301,36 @@ func TestWhatTheLogTellsOfATokenThatIsNotSaved(t *testing.T) {
 	})
 }
 
+func TestALoginOrALogoutHereIsToldIfItEndsATrouble(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log journal
+		conf := testConfig()
+		conf.Logger = log.logger()
+		s, down := newMoodyStore(), errors.New("the database is down")
+		accounts := &pinterest.Accounts{Config: conf, Store: s, HTTPClient: &http.Client{Transport: answers(goodAnswer)}}
+		token := &oauth2.Token{AccessToken: "pina_1", RefreshToken: "pinr.1", Expiry: time.Now().Add(day)}
+		require.NoError(t, accounts.Save(t.Context(), "account", token))
+		require.NoError(t, accounts.Forget(t.Context(), "account"))
+		_, err := accounts.Source("account").Token()
+		require.ErrorIs(t, err, fs.ErrNotExist)
+		log.since()
+
+		require.NoError(t, accounts.Save(t.Context(), "account", token))
+		assert.Equal(t, []string{`level=INFO msg="pinterest: token adopted" op=refresh key=account expiry=2000-01-02T00:00:00.000Z`}, log.since())
+		require.NoError(t, accounts.Save(t.Context(), "account", token))
+		assert.Empty(t, log.since(), "nothing was wrong")
+
+		s.failSave.Store(&down)
+		_, err = accounts.Source("account").Refresh(t.Context())
+		require.NoError(t, err)
+		assert.Contains(t, strings.Join(log.since(), "\n"), `msg="pinterest: token not saved"`)
+		require.NoError(t, accounts.Forget(t.Context(), "account"))
+		assert.Equal(t, []string{`level=INFO msg="pinterest: token forgotten" op=refresh key=account`}, log.since())
+		require.NoError(t, accounts.Forget(t.Context(), "account"))
+		assert.Empty(t, log.since())
+	})
+}
+
 func TestWhatTheLogTellsOfAStoreThatCannotBeRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log journal

@@ -51,7 +51,7 @@ func NewHandler(next slog.Handler, reg prometheus.Registerer) *Handler {
 		}),
 		gone: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "pinterest_tokens_forgotten_total",
-			Help: "Accounts that another process has logged out.",
+			Help: "Accounts that were logged out, by another process or while something was wrong with them.",
 		}),
 		unsaved: make(map[string]bool),
 	}
@@ -128,11 +128,6 @@ func (m *metrics) count(r slog.Record) {
 		m.setUnsaved(key, false)
 	}
 }
-
-// Settled is for an app to call when it has itself replaced or deleted the token of
-// key, by Accounts.Save or Forget: these are not logged, and end that one is
-// unsaved.
-func (m *metrics) Settled(key string) { m.setUnsaved(key, false) }
 
 func (m *metrics) setUnsaved(key string, unsaved bool) {
 	m.mu.Lock()

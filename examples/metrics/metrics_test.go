@@ -87,14 +87,12 @@ func TestATokenThatIsSavedAfterAllIsNotUnsavedAnyMore(t *testing.T) {
 
 func TestAnAccountThatTheAppForgetsIsNotUnsavedAnyMore(t *testing.T) {
 	reg := prometheus.NewRegistry()
-	handler := NewHandler(slog.DiscardHandler, reg)
-	to := settings.Open(true, slog.New(handler))
+	to := settings.Open(true, slog.New(NewHandler(slog.DiscardHandler, reg)))
 	defer to.Close()
 	accounts, mend, err := goWrong(t.Context(), to)
 	require.NoError(t, err)
 	defer mend()
 	require.NoError(t, accounts.Forget(t.Context(), "erin"))
-	handler.Settled("erin")
 	assertUnsaved(t, reg, 0)
 }
 

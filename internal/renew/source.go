@@ -171,9 +171,9 @@ var (
 // Token returns the current token, or nil.
 func (s *Source) Token() *Token { return s.token.Load() }
 
-// Set has the source go on with t, or with what is kept if t is nil. What a
-// renewal under way brings is dropped.
-func (s *Source) Set(t *Token) {
+// Set has the source go on with t, or with what is kept if t is nil, and reports
+// whether that ends a trouble. What a renewal under way brings is dropped.
+func (s *Source) Set(t *Token) (mended bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if r := s.renewal.Load(); r != nil {
@@ -182,7 +182,9 @@ func (s *Source) Set(t *Token) {
 	s.token.Store(t)
 	s.looked.Store(time.Now().UnixNano())
 	s.former, s.rest = nil, nil
+	mended = s.trouble.Load() != nil
 	s.setTrouble(nil)
+	return mended
 }
 
 // Get returns a token that is good at the given time, which is now.
