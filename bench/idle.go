@@ -35,7 +35,7 @@ func measureIdle(ctx context.Context, o options, log *log.Logger) (report, error
 		if err != nil {
 			return r, err
 		}
-		r.table = append(r.table, append(row, count(runtime.NumGoroutine()-before), figure(renewed)))
+		r.table = append(r.table, append(row, count(max(0, runtime.NumGoroutine()-before)), figure(renewed)))
 		picture.series = append(picture.series, series{p.name, values})
 	}
 	r.charts = append(r.charts, picture)
