@@ -37,11 +37,12 @@ type statements struct {
 	probe  string // fails if the table cannot be used
 	health string // asks for what would make the others lie
 
-	claim   *statement // (key, holder, milliseconds): the row, if it is the holder's now
-	load    *statement // (key): the row, or nothing in its place
-	all     *statement // (key): the rows that follow
-	due     *statement // (due, before): the rows that follow and that nobody holds
-	sameDue *statement // (due, key): the same, of one due
+	claim    *statement // (key, holder, milliseconds): the row, if it is the holder's now
+	load     *statement // (key): the row, or nothing in its place
+	all      *statement // (key): the rows that follow
+	due      *statement // (due, before): the rows that follow and that nobody holds
+	sameDue  *statement // (due, key): the same, of one due
+	dueByKey *statement // (key, before): the rows that follow and that nobody holds
 
 	extend  *statement // (key, holder, milliseconds)
 	keep    *statement // (key, holder, value, due, the next holder)
@@ -151,6 +152,8 @@ func (d Dialect) statements(table string) (*statements, error) {
 	q.all = page("all", `t."key" > $1`, `t."key"`)
 	q.due = page("due", `due > $1 AND due < $2 AND until <= {now}`, `due, t."key"`)
 	q.sameDue = page("same due", `due = $1 AND t."key" > $2 AND until <= {now}`, `t."key"`)
+
+	q.dueByKey = page("due by key", `t."key" > $1 AND due > 0 AND due < $2 AND until <= {now}`, `t."key"`)
 
 	const mine = ` WHERE "key" = $1 AND holder = $2`
 	q.extend = write("extend", `UPDATE {table} SET until = {now} + $3::bigint`+mine+` AND $4::text = {tag}`)

@@ -6,33 +6,40 @@ import (
 )
 
 // A page of rows is in memory at once: so many, and no more once their values
-// have so many bytes together.
+// have so many bytes together; and so many keys.
 const (
 	pageRows  = 250
 	pageBytes = 1 << 20
+	maxSeen   = 10_000
 )
 
 // Each calls f with every key that is due before the given time (zero: every
-// key) and what is kept under it. It reads some hundred rows at a time, and has
-// no connection while f runs. Times are compared in milliseconds.
+// key) and what is kept under it, in no order that means something. It reads some
+// hundred rows at a time, and has no connection while f runs. Times are compared in
+// milliseconds.
 //
-// Given a time it passes over keys that an Update holds, and goes by due: so two
-// sweeps at once share the work, and a key that is given another due meanwhile
-// may be left out, or seen again.
+// Given a time it passes over keys that an Update holds: so two sweeps at once share
+// the work. A key that is given another due meanwhile, by f for one, is seen once at
+// most.
 func (s *Store) Each(ctx context.Context, before time.Time, f func(key string, value []byte) error) error {
 	q, err := s.ready(ctx)
 	if err != nil {
 		return err
 	}
+	// Rows are read by their due, for which there is an index. One that f moves
+	// ahead comes again, and is known by its key. If there are more of these than
+	// can be remembered, the rest is read by key.
 	limit := max(2, before.Add(time.Millisecond-1).UnixMilli())
-	last, sameDue := row{key: []byte{}}, false
-	for more := true; more; {
+	byDue, sameDue, seen := !before.IsZero(), false, make(map[string]bool)
+	for last := (row{key: []byte{}}); ; {
 		page, args := q.all, []any{last.key}
 		switch {
 		case sameDue: // the rest of those that are due when the last one is
 			page, args = q.sameDue, []any{last.number, last.key}
-		case !before.IsZero():
+		case byDue:
 			page, args = q.due, []any{last.number, limit}
+		case !before.IsZero():
+			page, args = q.dueByKey, []any{last.key, limit}
 		}
 		rows, err := s.ask(ctx, page, args...)
 		if err != nil {
@@ -43,20 +50,32 @@ func (s *Store) Each(ctx context.Context, before time.Time, f func(key string, v
 			if !r.there {
 				continue
 			}
+			n, size, last = n+1, size+len(r.value), r
+			if seen[string(r.key)] {
+				continue
+			}
 			if err := ctx.Err(); err != nil {
 				return failed(err, "listing keys")
+			}
+			if byDue {
+				seen[string(r.key)] = true
 			}
 			if err := f(string(r.key), notNil(r.value)); err != nil {
 				return err
 			}
-			n, size = n+1, size+len(r.value)
-			last = r
 		}
 		full := n == pageRows || size >= pageBytes
-		more = full || sameDue
-		sameDue = full && !before.IsZero()
+		switch {
+		case len(seen) > maxSeen && byDue:
+			byDue, sameDue, last = false, false, row{key: []byte{}}
+		case full:
+			sameDue = byDue
+		case sameDue:
+			sameDue = false
+		default:
+			return ctx.Err()
+		}
 	}
-	return ctx.Err()
 }
 
 // milliseconds returns what is kept of due. It rounds down, so that no key is seen

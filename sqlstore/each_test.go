@@ -2,6 +2,7 @@ package sqlstore_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -43,6 +44,25 @@ func TestAThousandKeysMayBeDueAtOnce(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, due(t, d.store(db, place), time.UnixMilli(501)), keys)
 		require.Empty(t, due(t, d.store(db, place), time.UnixMilli(500)))
+	})
+}
+
+// It would go on for ever if what f moves ahead were met again.
+func TestAKeyThatStaysDueIsSeenOnce(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, d database) {
+		const many = 600
+		place := d.table(t)
+		d.fill(t, place, many)
+		s, now, n := d.open(t, place), time.Now(), 0
+		require.NoError(t, s.Each(patient(t), now.Add(time.Hour), func(key string, _ []byte) error {
+			if n++; n > many {
+				return errors.New("a key was seen twice")
+			}
+			return s.Update(t.Context(), key, func(context.Context, []byte) ([]byte, time.Time, error) {
+				return nil, now.Add(time.Duration(n) * time.Millisecond), nil
+			})
+		}))
+		require.Equal(t, many, n)
 	})
 }
 
