@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -35,7 +34,7 @@ type statements struct {
 	table  string // quoted
 	create []string
 	probe  string // fails if the table cannot be used
-	health string // asks for what would make the others lie
+	health string // asks for settings that would lose what is kept
 
 	claim    *statement // (key, holder, milliseconds): the row, if it is the holder's now
 	load     *statement // (key): the row, or nothing in its place
@@ -44,8 +43,8 @@ type statements struct {
 	sameDue  *statement // (due, key): the same, of one due
 	dueByKey *statement // (key, before): the rows that follow and that nobody holds
 
-	extend  *statement // (key, holder, milliseconds)
-	keep    *statement // (key, holder, value, due, the next holder)
+	extend  *statement // (milliseconds, key, holder)
+	keep    *statement // (value, due, the next holder, key, holder)
 	release *statement // (key, holder)
 	forget  *statement // (key, holder): if it has no value
 	delete  *statement // (key, holder)
@@ -56,20 +55,17 @@ type statements struct {
 // something is given its tag as its last argument, and changes nothing if it is
 // another's, and what asks for something is answered with its tag.
 type statement struct {
-	tag  string
-	text string
-	args []int // which argument stands at each mark
-
-	silent bool // its answer may be nothing
+	tag      string
+	text     string
+	isTagged bool // its last argument is the tag
+	mayEmpty bool // its answer may be nothing
 }
 
-func (q *statement) bind(args []any) []any {
-	args = append(args, q.tag)
-	bound := make([]any, len(q.args))
-	for i, n := range q.args {
-		bound[i] = args[n]
+func (q *statement) with(args []any) []any {
+	if q.isTagged {
+		return append(args, q.tag)
 	}
-	return bound
+	return args
 }
 
 // statements are written in PostgreSQL's words and put into the dialect's.
@@ -95,27 +91,16 @@ func (d Dialect) statements(table string) (*statements, error) {
 	if d != PostgreSQL {
 		words = append(words, "::bytea", "", "::bigint", "", "::text", "")
 	}
-	write := func(what, text string) *statement {
-		s := &statement{tag: strings.TrimPrefix(schema+"."+name, ".") + " " + what}
-		text = strings.NewReplacer(append(words, "{tag}", "'"+s.tag+"'")...).Replace(text)
-		s.text = mark.ReplaceAllStringFunc(text, func(m string) string {
-			n := int(m[1] - '1')
-			switch d {
-			case MySQL: // has no numbers
-				s.args = append(s.args, n)
-				return "?"
-			case SQLite: // would take $1 for a name
-				m = "?" + m[1:]
-			}
-			for len(s.args) <= n {
-				s.args = append(s.args, len(s.args))
-			}
-			return m
-		})
+	compile := func(what, text string) *statement {
+		s := &statement{tag: strings.TrimPrefix(schema+"."+name, ".") + " " + what, isTagged: strings.Contains(text, tagged)}
+		s.text = strings.NewReplacer(append(words, "{tag}", "'"+s.tag+"'")...).Replace(text)
+		for n := 1; d == PostgreSQL && strings.Contains(s.text, "?"); n++ {
+			s.text = strings.Replace(s.text, "?", fmt.Sprint("$", n), 1)
+		}
 		return s
 	}
 
-	q.probe = write("", `SELECT t."key", t."value", due, holder, until FROM {table} AS t LIMIT 0`).text
+	q.probe = compile("", `SELECT t."key", t."value", due, holder, until FROM {table} AS t LIMIT 0`).text
 	switch d {
 	case MySQL:
 		q.health = "SHOW SESSION VARIABLES WHERE Variable_name IN ('autocommit', 'tx_isolation', 'transaction_isolation')"
@@ -129,15 +114,14 @@ func (d Dialect) statements(table string) (*statements, error) {
 	// All answers have columns of the same types, since a mixed up one is read by
 	// the types of the other.
 	const row = `{tag}::text, t."key", t."value", (CASE WHEN t."value" IS NULL THEN 0 ELSE 1 END)::bigint, `
-	const held = `COALESCE(t.holder, ''), (CASE WHEN t.until > {now} THEN 1 ELSE 0 END)::bigint`
-	q.load = write("load", `SELECT `+row+held+` FROM (SELECT 1) AS o LEFT JOIN {table} AS t ON t."key" = $1::bytea`)
-	q.claim = write("claim", `INSERT INTO {table} AS t ("key", holder, until) SELECT $1::bytea, $2::text, {now} + $3::bigint WHERE $4::text = {tag}
+	q.load = compile("load", `SELECT `+row+`COALESCE(t.holder, ''), COALESCE(t.due, 0) FROM (SELECT 1) AS o LEFT JOIN {table} AS t ON t."key" = ?::bytea`)
+	q.claim = compile("claim", `INSERT INTO {table} AS t ("key", holder, until) SELECT ?::bytea, ?::text, {now} + ?::bigint WHERE `+tagged+`
 		ON CONFLICT ("key") DO UPDATE SET holder = excluded.holder, until = excluded.until WHERE t.until <= {now} OR t.holder = excluded.holder
-		RETURNING `+strings.ReplaceAll(row, "t.", "")+`holder, 1::bigint`)
-	q.claim.silent = true
+		RETURNING `+strings.ReplaceAll(row, "t.", "")+`holder, due`)
+	q.claim.mayEmpty = true
 	if d == MySQL {
-		q.claim = write("claim", `INSERT INTO {table} ("key", holder, until) VALUES ($1, $2, {now} + $3)
-			ON DUPLICATE KEY UPDATE holder = IF(until <= {now} OR holder = $2, $2, holder), until = IF(holder = $2, {now} + $3, until)`)
+		q.claim = compile("claim", `INSERT INTO {table} ("key", holder, until) VALUES (?, ?, {now} + ?)
+			ON DUPLICATE KEY UPDATE holder = IF(until <= {now} OR holder = VALUES(holder), VALUES(holder), holder), until = IF(holder = VALUES(holder), VALUES(until), until)`)
 	}
 
 	page := func(what, where, order string) *statement {
@@ -145,23 +129,23 @@ func (d Dialect) statements(table string) (*statements, error) {
 		if d == PostgreSQL { // a row that is none, lest no answer to another question be taken for an empty page
 			text = `(` + text + `) UNION ALL SELECT {tag}::text, NULL, NULL, 0::bigint, ''::text, 0::bigint`
 		}
-		p := write(what, text)
-		p.silent = d != PostgreSQL
+		p := compile(what, text)
+		p.mayEmpty = d != PostgreSQL
 		return p
 	}
-	q.all = page("all", `t."key" > $1`, `t."key"`)
-	q.due = page("due", `due > $1 AND due < $2 AND until <= {now}`, `due, t."key"`)
-	q.sameDue = page("same due", `due = $1 AND t."key" > $2 AND until <= {now}`, `t."key"`)
+	q.all = page("all", `t."key" > ?`, `t."key"`)
+	q.due = page("due", `due > ? AND due < ? AND until <= {now}`, `due, t."key"`)
+	q.sameDue = page("same due", `due = ? AND t."key" > ? AND until <= {now}`, `t."key"`)
+	q.dueByKey = page("due by key", `t."key" > ? AND due + 0 > 0 AND due + 0 < ? AND until <= {now}`, `t."key"`)
 
-	q.dueByKey = page("due by key", `t."key" > $1 AND due > 0 AND due < $2 AND until <= {now}`, `t."key"`)
-
-	const mine = ` WHERE "key" = $1 AND holder = $2`
-	q.extend = write("extend", `UPDATE {table} SET until = {now} + $3::bigint`+mine+` AND $4::text = {tag}`)
-	q.keep = write("keep", `UPDATE {table} SET "value" = $3, due = $4, holder = $5, until = 0`+mine+` AND $6::text = {tag}`)
-	q.release = write("release", `UPDATE {table} SET holder = '', until = 0`+mine+` AND $3::text = {tag}`)
-	q.forget = write("forget", `DELETE FROM {table}`+mine+` AND $3::text = {tag} AND "value" IS NULL`)
-	q.delete = write("delete", `DELETE FROM {table}`+mine+` AND $3::text = {tag}`)
+	const mine = ` WHERE "key" = ? AND holder = ? AND ` + tagged
+	q.extend = compile("extend", `UPDATE {table} SET until = {now} + ?::bigint`+mine)
+	q.keep = compile("keep", `UPDATE {table} SET "value" = ?, due = ?, holder = ?, until = 0`+mine)
+	q.release = compile("release", `UPDATE {table} SET holder = '', until = 0`+mine)
+	q.forget = compile("forget", `DELETE FROM {table}`+mine+` AND "value" IS NULL`)
+	q.delete = compile("delete", `DELETE FROM {table}`+mine)
 	return q, nil
 }
 
-var mark = regexp.MustCompile(`\$\d`)
+// tagged is what a statement that changes something asks for last.
+const tagged = "?::text = {tag}"

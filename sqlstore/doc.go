@@ -11,10 +11,11 @@
 //	accounts := &pinterest.Accounts{Config: config, Store: store}
 //	client := accounts.Client("alice")
 //
-// It imports no driver. Its tests run with github.com/jackc/pgx/v5/stdlib,
-// github.com/lib/pq, github.com/go-sql-driver/mysql and modernc.org/sqlite; it
-// also knows the errors of github.com/mattn/go-sqlite3 and
-// github.com/ncruces/go-sqlite3 by their shape.
+// It imports no driver, and asks nothing of one but that it ends a statement with
+// its context. It is tested with github.com/jackc/pgx/v5/stdlib,
+// github.com/go-sql-driver/mysql and modernc.org/sqlite, and behind PgBouncer with
+// github.com/lib/pq, too; but lib/pq waits on though the context be over while a
+// server says nothing at all, and with it a lease can end unnoticed.
 //
 // # The table
 //
@@ -34,7 +35,7 @@
 // The claim is a write: if there is no room or no leave to write, Update fails
 // before f runs. A database that restarts, fails over or cannot be reached for a
 // moment while f runs costs nothing: nobody else gets in before the lease is over,
-// and the value is tried to be written for a minute. If the lease may be over
+// and Update tries for a minute to write the value. If the lease may be over
 // the context of f ends, with [ErrLeaseLost] for its cause.
 //
 // A process that is killed inside Update holds up its key for the rest of the
@@ -51,19 +52,18 @@
 // binary_parameters=yes. If the statements of two clients are mixed up all the
 // same, the store notices it and asks again.
 //
-// A connection that leads to a read-only server is closed, so that the pool dials
-// again. The statements are plain ones of PostgreSQL 9.5, MySQL 5.7, MariaDB 10.2
+// A statement that fails is run again, for a second, on another connection: the
+// failed one may lead to a server that is gone, or is no primary any more. The statements are plain ones of PostgreSQL 9.5, MySQL 5.7, MariaDB 10.2
 // and SQLite 3.37; databases that speak these protocols, as CockroachDB,
 // YugabyteDB, Aurora, Galera or Vitess, have not been tried.
 //
 // # SQLite
 //
-// Use WAL (PRAGMA journal_mode = WAL), so that reading does not wait for
-// writing. Whoever waits to write asks again and again under his context,
-// whether or not busy_timeout is set. With a driver that sleeps until
-// busy_timeout is over and does not look at the context, a wait may outlast the
-// context by that much. All processes have to be on one machine. A database in
-// memory needs DB.SetMaxOpenConns(1).
+// Use WAL (PRAGMA journal_mode = WAL), so that reading does not wait for writing,
+// and set busy_timeout to some seconds, so that whoever writes waits for its turn.
+// With a driver that sleeps meanwhile and does not look at the context, a wait may
+// outlast the context by that much. All processes have to be on one machine. A
+// database in memory needs DB.SetMaxOpenConns(1).
 //
 // # What it cannot promise
 //

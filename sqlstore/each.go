@@ -35,9 +35,9 @@ func (s *Store) Each(ctx context.Context, before time.Time, f func(key string, v
 		page, args := q.all, []any{last.key}
 		switch {
 		case sameDue: // the rest of those that are due when the last one is
-			page, args = q.sameDue, []any{last.number, last.key}
+			page, args = q.sameDue, []any{last.due, last.key}
 		case byDue:
-			page, args = q.due, []any{last.number, limit}
+			page, args = q.due, []any{last.due, limit}
 		case !before.IsZero():
 			page, args = q.dueByKey, []any{last.key, limit}
 		}

@@ -12,16 +12,16 @@ import (
 // ErrLeaseLost is the error of an Update or Delete that was shut out for longer
 // than its lease, because the process stood still or could not reach the database,
 // while another came in: what f returned is not kept any more, or never was, and
-// what is kept may be newer. It is also the [context.Cause] that ends the context of f as soon as the
-// lease may have run out.
+// what is kept may be newer. It is also the [context.Cause] that ends the context
+// of f as soon as the lease may have run out.
 var ErrLeaseLost = errors.New("sqlstore: lease lost")
 
 const (
 	defaultLease  = time.Minute
 	shortestLease = time.Second / 10
 
-	// What f returned is tried to be kept for so long, each time for no longer
-	// than a connection may take that leads nowhere.
+	// Update tries for so long to keep what f returned, each time for no longer than
+	// a connection may take that leads nowhere.
 	keepTimeout    = time.Minute
 	attemptTimeout = 10 * time.Second
 )
@@ -110,7 +110,7 @@ func (l *lease) claim(ctx context.Context) (bool, error) {
 	} else {
 		rows, err = s.ask(ctx, l.sql.claim, args...)
 	}
-	if err != nil || len(rows) == 0 || rows[0].holder != l.id || rows[0].number == 0 {
+	if err != nil || len(rows) == 0 || rows[0].holder != l.id || !time.Now().Before(l.until) {
 		return false, err
 	}
 	if rows[0].there {
@@ -130,7 +130,7 @@ func (l *lease) extend(ctx context.Context, lost context.CancelCauseFunc) {
 			return
 		}
 		asked := time.Now()
-		attempt, cancel := context.WithDeadline(ctx, earlier(l.until, asked.Add(whole/6)))
+		attempt, cancel := context.WithTimeout(ctx, min(whole/6, time.Until(l.until)))
 		err := l.write(attempt, l.sql.extend, "", whole.Milliseconds())
 		cancel()
 		switch {
@@ -150,50 +150,41 @@ func (l *lease) extend(ctx context.Context, lost context.CancelCauseFunc) {
 	}
 }
 
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
-}
-
 // keep keeps value and due and lets go. It does so even if ctx is over, and tries
 // for a minute, since value may be all there is of a token.
 //
 // The database decides whether the lease was lost, not the clock of this process.
 // A lease that lapsed and that nobody took is as good as one held.
 func (l *lease) keep(ctx context.Context, value []byte, due time.Time) error {
-	return l.insist(ctx, l.sql.keep, l.id+"+", notNil(value), milliseconds(due), l.id+"+")
-}
-
-func (l *lease) delete(ctx context.Context) error {
-	return l.insist(ctx, l.sql.delete, "")
-}
-
-func (l *lease) insist(ctx context.Context, st *statement, after string, args ...any) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTimeout)
 	defer cancel()
-	var why error
+	after := l.id + "+"
 	for wait := 5 * time.Millisecond; ; wait = min(2*wait, 500*time.Millisecond) {
 		attempt, cancel := context.WithTimeout(ctx, attemptTimeout)
-		err := l.write(attempt, st, after, args...)
+		err := l.write(attempt, l.sql.keep, after, notNil(value), milliseconds(due), after)
 		cancel()
 		if err == nil || errors.Is(err, ErrLeaseLost) {
 			return err
 		}
-		if why == nil || ctx.Err() == nil { // the deadline is not the caller's to be told of
-			why = err
+		if errors.Is(err, context.DeadlineExceeded) { // which is not the caller's
+			err = errors.New(err.Error())
 		}
 		if pause(ctx, wait) != nil {
-			return fmt.Errorf("given up after %v: %w", keepTimeout, why)
+			return fmt.Errorf("given up after %v: %w", keepTimeout, err)
 		}
 	}
+}
+
+func (l *lease) delete(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
+	defer cancel()
+	return l.write(ctx, l.sql.delete, "")
 }
 
 // write runs a statement that changes the row while it is ours. After is who holds
 // the row when it was done, by which one is known whose answer was lost.
 func (l *lease) write(ctx context.Context, st *statement, after string, args ...any) error {
-	changed, err := l.store.exec(ctx, st, append([]any{l.key, l.id}, args...)...)
+	changed, err := l.store.exec(ctx, st, append(args, l.key, l.id)...)
 	if err != nil || changed == 1 {
 		return err
 	}
@@ -242,7 +233,7 @@ type row struct {
 	key, value []byte
 	there      bool // value is not NULL: drivers do not agree on what an empty one is
 	holder     string
-	number     int64 // 1: it is held; of a page: due
+	due        int64
 }
 
 // ask returns the answer to a question. What the context's end cuts short is not
@@ -250,7 +241,7 @@ type row struct {
 func (s *Store) ask(ctx context.Context, st *statement, args ...any) (answer []row, err error) {
 	err = s.run(ctx, func(conn *sql.Conn) error {
 		answer = nil
-		rows, err := conn.QueryContext(ctx, st.text, st.bind(args)...)
+		rows, err := conn.QueryContext(ctx, st.text, st.with(args)...)
 		if err != nil {
 			return err
 		}
@@ -258,7 +249,7 @@ func (s *Store) ask(ctx context.Context, st *statement, args ...any) (answer []r
 		for size := 0; rows.Next() && size < pageBytes; {
 			var r row
 			var tag string
-			if err := rows.Scan(&tag, &r.key, &r.value, &r.there, &r.holder, &r.number); err != nil {
+			if err := rows.Scan(&tag, &r.key, &r.value, &r.there, &r.holder, &r.due); err != nil {
 				return err
 			}
 			if tag != st.tag {
@@ -270,7 +261,7 @@ func (s *Store) ask(ctx context.Context, st *statement, args ...any) (answer []r
 		if err := rows.Err(); err != nil {
 			return err
 		}
-		if len(answer) == 0 && !st.silent {
+		if len(answer) == 0 && !st.mayEmpty {
 			return errMixedUp
 		}
 		return rows.Close()
@@ -280,7 +271,7 @@ func (s *Store) ask(ctx context.Context, st *statement, args ...any) (answer []r
 
 func (s *Store) exec(ctx context.Context, st *statement, args ...any) (changed int64, err error) {
 	err = s.run(ctx, func(conn *sql.Conn) error {
-		result, err := conn.ExecContext(ctx, st.text, st.bind(args)...)
+		result, err := conn.ExecContext(ctx, st.text, st.with(args)...)
 		if err == nil {
 			changed, err = result.RowsAffected()
 		}

@@ -221,7 +221,7 @@ func TestAKeyIsFreeSoonAfterItCouldNotBeLetGo(t *testing.T) {
 
 		p.set(deaf)
 		time.AfterFunc(time.Second/4, func() { p.set(cut) })
-		time.AfterFunc(time.Second, func() { p.set(open) })
+		time.AfterFunc(3*time.Second, func() { p.set(open) })
 		require.Error(t, s.Update(patient(t), "key", returning("never")), "the answer to the claim is lost")
 		keep(t, other, "key", "newer")
 	})

@@ -63,37 +63,28 @@ func (s *Store) CreateTable(ctx context.Context) error {
 	if err := s.checkDatabase(ctx, q); err != nil {
 		return failed(err, "creating table %s", q.table)
 	}
-	for { // PostgreSQL fails while somebody else creates the same
-		err := s.createTable(ctx, q)
-		if err == nil {
-			return nil
-		}
-		if !s.Dialect.isCreating(err) || pause(ctx, 10*time.Millisecond) != nil {
-			return failed(err, "creating table %s", q.table)
-		}
-	}
-}
-
-func (s *Store) createTable(ctx context.Context, q *statements) error {
-	if s.statement(ctx, q.probe) == nil {
+	if s.try(ctx, executing(ctx, q.probe)) == nil {
 		return nil
 	}
 	for _, create := range q.create {
-		if err := s.statement(ctx, create); err != nil {
-			return err
+		err := s.run(ctx, executing(ctx, create)) // PostgreSQL fails while somebody else creates the same
+		if err == nil {
+			if err = s.run(ctx, executing(ctx, q.probe)); err != nil {
+				err = fmt.Errorf("a table of that name is there, and not as Schema has it: %w", err)
+			}
 		}
-		if err := s.statement(ctx, q.probe); err != nil {
-			return fmt.Errorf("a table of that name is there, and not as Schema has it: %w", err)
+		if err != nil {
+			return failed(err, "creating table %s", q.table)
 		}
 	}
 	return nil
 }
 
-func (s *Store) statement(ctx context.Context, text string) error {
-	return s.run(ctx, func(conn *sql.Conn) error {
+func executing(ctx context.Context, text string) func(*sql.Conn) error {
+	return func(conn *sql.Conn) error {
 		_, err := conn.ExecContext(ctx, text)
 		return err
-	})
+	}
 }
 
 // checkDatabase finds out settings that would lose what is kept.
@@ -160,8 +151,8 @@ func (s *Store) Load(ctx context.Context, key string) ([]byte, error) {
 //
 // It takes a connection to claim the key, now and then to stay in possession of
 // it, and to write; f may use DB. The context of f ends, with ErrLeaseLost for its
-// cause, when the database could not be reached for as long as a lease. To keep what
-// f returned is tried for a minute.
+// cause, when the database could not be reached for as long as a lease. Update tries
+// for a minute to keep what f returned.
 func (s *Store) Update(ctx context.Context, key string, f func(ctx context.Context, old []byte) (value []byte, due time.Time, err error)) error {
 	l, give, err := s.take(ctx, key)
 	if err != nil {
@@ -183,7 +174,7 @@ func (s *Store) Update(ctx context.Context, key string, f func(ctx context.Conte
 	value, due, err := f(inside, l.old)
 	if err != nil {
 		if lost := context.Cause(inside); errors.Is(lost, ErrLeaseLost) {
-			err = errors.Join(err, failed(lost, "updating %q", key))
+			err = fmt.Errorf("%w (%w)", err, failed(lost, "updating %q", key))
 		}
 		return err
 	}
@@ -235,7 +226,7 @@ func (s *Store) ready(ctx context.Context) (*statements, error) {
 	}
 	err = s.checkDatabase(ctx, q)
 	if err == nil {
-		err = s.statement(ctx, q.probe)
+		err = s.run(ctx, executing(ctx, q.probe))
 	}
 	if err != nil {
 		return nil, failed(err, "looking at table %s, which has to be there as Schema has it", q.table)
