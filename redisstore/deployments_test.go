@@ -119,7 +119,7 @@ func TestTLSAndAUserWhoMayOnlyDoWhatIsDocumented(t *testing.T) {
 		require.Empty(t, due(t, s, time.Now()))
 		wait, stop := context.WithTimeout(t.Context(), 500*time.Millisecond)
 		defer stop()
-		require.ErrorIs(t, other.Update(wait, "key", mustNotRun(t)), context.DeadlineExceeded, "the lease is renewed")
+		require.ErrorIs(t, other.Update(wait, "key", mustNotRun(t)), context.DeadlineExceeded, "the lease is extended")
 		return append(old, " and second"...), time.UnixMilli(1), ctx.Err()
 	}))
 	require.Equal(t, "first and second", kept(t, s, "key"))

@@ -33,7 +33,7 @@
 // # Several processes
 //
 // An Update takes a lease on its key, which Redis ends by itself when the holder
-// dies, and renews it while it runs. Others ask for it every 2 to 50 milliseconds,
+// dies, and extends it while it runs. Others ask for it every 2 to 50 milliseconds,
 // in no order. A process that dies holds its key up for [Store.Lease] at most.
 //
 // A process can lose its lease and not know it: it was stopped, or cut off from

@@ -10,8 +10,8 @@ import (
 
 // ErrLeaseLost is the error of an Update that was shut out for longer than its
 // lease, because the process stood still or could not reach Redis, while another
-// Update or Delete came in: what f returned was not kept, and what is kept is
-// newer. It is also the [context.Cause] that ends the context of f as soon as
+// Update or Delete came in: what f returned is not kept any more, or never was, and
+// what is kept may be newer. It is also the [context.Cause] that ends the context of f as soon as
 // the lease may have run out.
 var ErrLeaseLost = errors.New("redisstore: lease lost")
 
@@ -36,10 +36,7 @@ func (s *Store) take(ctx context.Context, key string) (*lease, error) {
 	// Redis counts from when it was reached. Who counts from before that never
 	// believes in the lease for longer than Redis does.
 	l.until = asked.Add(s.lease())
-	record, _ := reply.([]any)
-	if len(record) != 2 {
-		return nil, fmt.Errorf("an answer of an unknown form: %T", reply)
-	}
+	record := reply.([]any)
 	if value, ok := record[0].(string); ok {
 		l.old = []byte(value)
 	}
@@ -47,9 +44,9 @@ func (s *Store) take(ctx context.Context, key string) (*lease, error) {
 	return l, nil
 }
 
-// renew keeps the lease from running out until ctx is over. If it runs out all
+// extend keeps the lease from running out until ctx is over. If it runs out all
 // the same, or may have, lost is told.
-func (l *lease) renew(ctx context.Context, lost context.CancelCauseFunc) {
+func (l *lease) extend(ctx context.Context, lost context.CancelCauseFunc) {
 	whole := l.store.lease()
 	for next := whole / 3; ; {
 		select {
@@ -59,23 +56,23 @@ func (l *lease) renew(ctx context.Context, lost context.CancelCauseFunc) {
 		}
 		asked := time.Now()
 		attempt, cancel := context.WithDeadline(ctx, l.until)
-		renewed, err := answer(attempt, func() (int, error) {
-			return l.store.Client.Eval(attempt, renewScript, l.names, l.id, whole.Milliseconds()).Int()
+		extended, err := answer(attempt, func() (int, error) {
+			return l.store.Client.Eval(attempt, extendScript, l.names, l.id, whole.Milliseconds()).Int()
 		}, nil)
 		cancel()
 		switch {
 		case ctx.Err() != nil:
 			return
-		case err == nil && renewed == 1:
+		case err == nil && extended == 1:
 			l.until, next = asked.Add(whole), whole/3
 		case err == nil:
 			lost(fmt.Errorf("%w: Redis has it no more", ErrLeaseLost))
 			return
 		case !time.Now().Before(l.until):
-			lost(fmt.Errorf("%w: not renewed in time: %w", ErrLeaseLost, err))
+			lost(fmt.Errorf("%w: not extended in time: %w", ErrLeaseLost, err))
 			return
 		default:
-			next = whole / 20
+			next = min(whole/20, time.Until(l.until))
 		}
 	}
 }

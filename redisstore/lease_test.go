@@ -14,7 +14,7 @@ import (
 	"github.com/go-pinterest/pinterest/redisstore"
 )
 
-func TestTheLeaseIsRenewedForAsLongAsFRuns(t *testing.T) {
+func TestTheLeaseIsExtendedForAsLongAsFRuns(t *testing.T) {
 	const lease = 300 * time.Millisecond
 	prefix := newPrefix(t)
 	holder := &redisstore.Store{Client: dial(t), Prefix: prefix, Lease: lease}
@@ -121,7 +121,7 @@ func TestFIsToldThatItsLeaseIsLost(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, client.Del(t.Context(), keys...).Err())
 		},
-		"not renewed in time: ": func(_ *testing.T, _ *redis.Client, fail func(string)) { fail("ERR down") },
+		"not extended in time: ": func(_ *testing.T, _ *redis.Client, fail func(string)) { fail("ERR down") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			mini, client := newMini(t)
@@ -222,4 +222,45 @@ func TestALeaseThatComesTooLateIsLetGo(t *testing.T) {
 	stuck <- true
 	require.Eventually(t, func() bool { return slow.scripts.Load() > before+1 }, 10*time.Second, time.Millisecond)
 	keep(t, s, "key", "newer")
+}
+
+// A repeater sends a script again when it has run, as go-redis does when the answer
+// was lost, and does something in between.
+type repeater struct {
+	deafness
+	between atomic.Pointer[func()]
+}
+
+func (r *repeater) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		err := next(ctx, cmd)
+		if between := r.between.Swap(nil); between != nil {
+			(*between)()
+			err = next(ctx, cmd)
+		}
+		return err
+	}
+}
+
+func TestALogoutStandsThoughTheLoginBeforeItIsSentAgain(t *testing.T) {
+	mini, client := newMini(t)
+	again := new(repeater)
+	client.AddHook(again)
+	s, other := &redisstore.Store{Client: client}, &redisstore.Store{Client: redis.NewClient(&redis.Options{Addr: client.Options().Addr})}
+	logout := func() { assert.NoError(t, other.Delete(t.Context(), "key")) }
+	require.ErrorIs(t, s.Update(t.Context(), "key", func(context.Context, []byte) ([]byte, time.Time, error) {
+		again.between.Store(&logout)
+		return []byte("value"), time.UnixMilli(1), nil
+	}), redisstore.ErrLeaseLost)
+	requireMissing(t, s, "key")
+	require.Empty(t, due(t, s, time.Time{}))
+
+	keep(t, s, "key", "of the next login")
+	mini.FastForward(time.Hour)
+	require.Equal(t, "of the next login", kept(t, s, "key"), "what a logout left behind ends, and nothing else")
+	require.NoError(t, s.Delete(t.Context(), "key"))
+	mini.FastForward(time.Hour)
+	for _, name := range mini.Keys() {
+		assert.NotContains(t, name, "record:")
+	}
 }

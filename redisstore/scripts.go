@@ -20,9 +20,9 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return redis.call('HMGET', KEYS[2], 'value', 'by')
 `
 
-	// renewScript lets the lease last ARGV[2] milliseconds from now. It returns 0
+	// extendScript lets the lease last ARGV[2] milliseconds from now. It returns 0
 	// if it is no longer the caller's.
-	renewScript = `
+	extendScript = `
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then
 	return 0
 end
@@ -45,7 +45,7 @@ end
 if holder and holder ~= ARGV[1] or not holder and by ~= ARGV[2] then
 	return 0
 end
-redis.call('DEL', KEYS[1])
+redis.call('DEL', KEYS[1], KEYS[2])
 redis.call('HSET', KEYS[2], 'value', ARGV[4], 'by', ARGV[1])
 redis.call('ZADD', KEYS[3], 0, ARGV[3])
 if ARGV[5] == '' then
@@ -65,13 +65,18 @@ return 1
 `
 
 	// deleteScript forgets the key ARGV[2]; it returns 0, if another has the lease.
-	// It takes no time, hence no lease.
+	// It takes no time, hence no lease. For ARGV[3] milliseconds a record without a
+	// value says that the caller was in: a save before it may be sent again.
 	deleteScript = `
 local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= ARGV[1] then
 	return 0
 end
-redis.call('DEL', KEYS[1], KEYS[2])
+redis.call('DEL', KEYS[1])
+if redis.call('DEL', KEYS[2]) == 1 then
+	redis.call('HSET', KEYS[2], 'by', ARGV[1])
+	redis.call('PEXPIRE', KEYS[2], ARGV[3])
+end
 redis.call('ZREM', KEYS[3], ARGV[2])
 redis.call('ZREM', KEYS[4], ARGV[2])
 return 1

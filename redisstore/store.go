@@ -30,7 +30,7 @@ type Store struct {
 	Prefix string
 
 	// Lease is how long a process that dies inside Update keeps the others out.
-	// It is renewed while Update runs, so f may take longer; but a process that
+	// It is extended while Update runs, so f may take longer; but a process that
 	// cannot reach Redis for that long, or two thirds of it if it is unlucky, loses
 	// its turn. So it should be twice as long as f may wait for Pinterest's
 	// answer. Zero: a minute; less than a tenth of a second is an error.

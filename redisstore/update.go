@@ -45,9 +45,9 @@ func (s *Store) Update(ctx context.Context, key string, f func(ctx context.Conte
 
 	fctx, lost := context.WithCancelCause(ctx)
 	defer lost(nil)
-	renewing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	holding, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	go l.renew(renewing, lost)
+	go l.extend(holding, lost)
 
 	value, due, err := f(fctx, l.old)
 	if err != nil {
@@ -74,7 +74,7 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 		return failure(fmt.Sprintf("delete %q", key), err)
 	}
 	defer give()
-	if _, _, err := s.await(ctx, deleteScript, s.names(key), rand.Text(), key); err != nil {
+	if _, _, err := s.await(ctx, deleteScript, s.names(key), rand.Text(), key, 2*s.lease().Milliseconds()); err != nil {
 		return failure(fmt.Sprintf("delete %q", key), err)
 	}
 	return nil
