@@ -31,7 +31,8 @@ import (
 // meanwhile; the others adopt what it saved. A renewed token is saved before
 // anyone is handed it, and if saving fails it is tried again until it works. A
 // login, a logout or a renewal in another process is noticed within a minute of
-// use, by one Load a minute for an account in use; in this process at once.
+// use, by one Load a minute for an account in use, or one a second while it has no
+// good token; in this process at once.
 //
 // A key names an account: it is not empty and holds no white space or control
 // character. The fields must not be changed once a method was called, and
@@ -50,9 +51,9 @@ type Accounts struct {
 	mu      sync.Mutex // guards what follows
 	sources map[string]weak.Pointer[account]
 	swept   map[string]*account // made for a sweep, and not given back yet
-	recent  map[string]*account // asked for since turned
+	recent  map[string]*account // asked for since rotated
 	older   map[string]*account // asked for in the time before
-	turned  time.Time
+	rotated time.Time
 	changes int // how often a token was saved or forgotten in this process
 }
 
@@ -74,7 +75,8 @@ const remembered = 5 * time.Minute
 // of key's token that is under way, and replaces whatever is there. When it
 // returns, nobody in this process is handed the former token any more.
 //
-// T is not modified. Ctx bounds how long Save waits for the key's lock. The error
+// T is not modified. Ctx bounds how long Save waits for the key's lock; it then takes
+// a quarter of a second more, until no cache of x/oauth2 has the former token. The error
 // says what is wrong with key or t, or wraps the store's: then either the former
 // token is kept or t is, whole.
 func (a *Accounts) Save(ctx context.Context, key string, t *oauth2.Token) error {
@@ -195,8 +197,8 @@ func (a *Accounts) Client(key string) *http.Client {
 func (a *Accounts) account(key string) *account {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if time.Since(a.turned) >= remembered {
-		a.older, a.recent, a.turned = a.recent, make(map[string]*account), time.Now()
+	if time.Since(a.rotated) >= remembered {
+		a.older, a.recent, a.rotated = a.recent, make(map[string]*account), time.Now()
 	}
 	acc := a.recent[key]
 	if acc == nil {

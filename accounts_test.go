@@ -1753,3 +1753,41 @@ func TestALogoutThatARenewalFindsStandsThoughTheStoreCannotBeReadAgain(t *testin
 		}
 	})
 }
+
+func TestATokenThatTheStoreLostIsNotGivenUpForTheOldOneWhenPinterestFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, &pinteresttest.Handler{StrictRotation: true})
+		s := pinterest.NewMemoryStore()
+		src := fleet(t, l, s, 1)[0]
+		before, err := s.Load(t.Context(), "account")
+		require.NoError(t, err)
+		_, err = src.Refresh(t.Context())
+		require.NoError(t, err)
+		put(t, s, "account", before)
+		time.Sleep(31 * day)
+		unavailable := pinteresttest.Fault{Status: http.StatusServiceUnavailable}
+		l.fake.Fail("/v5/oauth/token", unavailable, unavailable, unavailable, unavailable)
+		_, err = src.Token()
+		require.Error(t, err)
+		time.Sleep(time.Hour)
+		_, err = src.Token()
+		require.NoError(t, err)
+		assert.Zero(t, l.fake.Counts().Replays)
+	})
+}
+
+func TestATokenThatWasWaitedForIsValidForTheCachesOfOAuth2(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, s := newLogin(t, new(pinteresttest.Handler)), newMoodyStore()
+		require.NoError(t, save(t, s, "account", l.tok))
+		s.slowLoad.Store(int64(2 * time.Second))
+		tok, err := l.accounts(s).Source("account").Token()
+		require.NoError(t, err)
+		assert.True(t, tok.Valid(), "after a slow store")
+		time.Sleep(31 * day)
+		l.fake.Latency = 2 * time.Second
+		tok, err = l.accounts(s).Source("account").Token()
+		require.NoError(t, err)
+		assert.True(t, tok.Valid(), "after a renewal")
+	})
+}

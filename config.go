@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/oauth2"
@@ -94,13 +93,13 @@ func (c *Config) AuthCodeURL(state string, opts ...oauth2.AuthCodeOption) string
 // Exchange turns the code that Pinterest sent to the redirect URL into a
 // token. A code works once and for about ten minutes.
 //
-// Ctx bounds how long it takes, and half a minute each request. That is sent again
-// only if it certainly never left this machine; otherwise the code may be used up
+// Ctx bounds how long it takes, and half a minute each request. A request is sent
+// again only if it certainly never left this machine; otherwise the code may be used up
 // after an error: send the user to AuthCodeURL again. The error is an [*Error].
 // The token is the caller's own, to be kept by [Accounts.Save] or [MarshalToken].
 // Ctx carries the HTTP client under [oauth2.HTTPClient].
 func (c *Config) Exchange(ctx context.Context, code string, opts ...oauth2.AuthCodeOption) (*oauth2.Token, error) {
-	v := url.Values{"code": {code}, "redirect_uri": {c.RedirectURL}}
+	v := url.Values{"grant_type": {grantAuthorizationCode}, "code": {code}, "redirect_uri": {c.RedirectURL}}
 	c.RefreshOn.ask(grantAuthorizationCode, v)
 	for k, vs := range optionValues(opts) {
 		v[k] = vs
@@ -214,10 +213,7 @@ func (c *Config) endpoint() oauth2.Endpoint {
 }
 
 func (c *Config) tokenEndpoint() string {
-	if c.Endpoint == (oauth2.Endpoint{}) {
-		return Endpoint.TokenURL
-	}
-	return c.Endpoint.TokenURL
+	return c.endpoint().TokenURL
 }
 
 // issued reports whether t can be of the server that c speaks to.
@@ -228,6 +224,9 @@ func (c *Config) issued(t *oauth2.Token) bool {
 
 // foreign is the error of a token that c did not issue.
 func (c *Config) foreign(t *oauth2.Token) error {
+	if _, err := c.tokenURL(); err != nil {
+		return err
+	}
 	return misconfigured(fmt.Sprintf("the token was issued by %q and Endpoint is that of %q: use the endpoint that issued it", extraText(t, extraIssuer), c.host()))
 }
 
@@ -251,7 +250,7 @@ func checkWord(name, s, hint string) error {
 	if hint != "" {
 		hint = ": " + hint
 	}
-	i := strings.IndexFunc(s, unseen)
+	i := strings.IndexFunc(s, wire.Unseen)
 	switch {
 	case strings.TrimSpace(s) == "" && s != "":
 		return errors.New(name + " is blank" + hint)
@@ -263,7 +262,7 @@ func checkWord(name, s, hint string) error {
 	where := "holds"
 	if i == 0 {
 		where = "begins with"
-	} else if strings.TrimRightFunc(s[i:], unseen) == "" {
+	} else if strings.TrimRightFunc(s[i:], wire.Unseen) == "" {
 		where = "ends in"
 	}
 	what := map[byte]string{' ': "a space", '\n': "a line break", '\r': "a carriage return", '\t': "a tab"}[s[i]]
@@ -285,12 +284,6 @@ func checkTokens(t *oauth2.Token) error {
 		return checkWord("the refresh token", t.RefreshToken, "")
 	}
 	return nil
-}
-
-// unseen reports whether r is one that nobody sees and that no id, secret or token
-// holds. A byte that is no UTF-8 is one, too.
-func unseen(r rune) bool {
-	return unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == utf8.RuneError
 }
 
 // tokenURL returns the URL of the token endpoint, if a secret may travel there.

@@ -708,3 +708,22 @@ func TestAnAccessTokenThatNoRequestCanCarryIsToldByWhatIsWrongWithIt(t *testing.
 		assert.Empty(t, w.requests())
 	}
 }
+
+func TestABadEndpointIsNotBlamedOnTheTokensIssuer(t *testing.T) {
+	data := []byte(`{"access_token":"pina_1","refresh_token":"pinr.1","expiry":"2000-01-01T00:00:00Z","issuer":"api.pinterest.com"}`)
+	tok, err := pinterest.UnmarshalToken(data)
+	require.NoError(t, err)
+	conf := testConfig()
+	conf.Endpoint.TokenURL = "http://api.pinterest.com/v5/oauth/token"
+	_, err = conf.TokenSource(t.Context(), tok).Token()
+	require.ErrorContains(t, err, "Endpoint.TokenURL must be https")
+	require.ErrorContains(t, conf.Revoke(t.Context(), tok), "Endpoint.TokenURL must be https")
+}
+
+func TestASourceThatIsNilSaysHowOneIsMade(t *testing.T) {
+	var src *pinterest.TokenSource
+	_, err := src.Token()
+	require.ErrorContains(t, err, "must be made by a method of Config or Accounts")
+	_, err = src.TokenContext(t.Context())
+	require.ErrorContains(t, err, "must be made by a method of Config or Accounts")
+}

@@ -66,10 +66,10 @@
 //
 // A renewal has time limits of its own. It sends no request after a minute, and
 // waits half a minute for each answer; OnRefresh, and reading the store, have half
-// a minute, and must heed it, as they are waited for; the key's lock is waited for two minutes. So callers of a source
-// without a store are never kept longer than two minutes, and those of one with a
-// store that is locked by others can be for a few minutes more, unless their own
-// context ends.
+// a minute, and must heed it, as they are waited for; the key's lock is waited for
+// two minutes. So callers of a source without a store are kept for about two minutes
+// at most, and those of one with a store that is locked by others can be for a few
+// minutes more, unless their own context ends.
 //
 // # Several processes
 //
@@ -90,7 +90,8 @@
 //
 // Every failure to get a token is an [*Error]. Two of them call for a person:
 // [ErrReauthorize], when the user has to log in again, and [ErrClientRejected],
-// when the app's operator has to act. Everything else may pass by itself. The
+// when the app's operator has to act. Of everything else [Error.Temporary] says whether
+// it can pass by itself. The
 // token endpoint's refusals are also a [*oauth2.RetrieveError], whose ErrorCode
 // is RFC 6749's word for Pinterest's number.
 //

@@ -15,7 +15,7 @@ import (
 )
 
 // The two decisions a caller takes on an error are tested with [errors.Is].
-// Any other error can pass by itself: try again later.
+// Whether any other can pass by itself, [Error.Temporary] says.
 var (
 	// ErrReauthorize means that the refresh token (or the code) is dead: only
 	// the user can mend it, by authorizing the app again.
@@ -61,7 +61,7 @@ func (e *Error) Error() string {
 		fmt.Fprint(&b, e.Err)
 		return b.String()
 	}
-	fmt.Fprintf(&b, "%d %s", e.StatusCode, http.StatusText(e.StatusCode))
+	b.WriteString(strings.TrimSpace(fmt.Sprint(e.StatusCode, " ", http.StatusText(e.StatusCode))))
 	if m := e.detail(); m != "" {
 		b.WriteString(": " + m)
 	}
@@ -107,11 +107,12 @@ func (e *Error) Unwrap() error { return e.Err }
 // Is reports whether target is the decision, [ErrReauthorize] or
 // [ErrClientRejected], that e calls for.
 func (e *Error) Is(target error) bool {
-	return target != nil && target == e.decision()
+	return target == e.decision()
 }
 
-// Temporary reports whether the same call may succeed later: no answer came, or
-// the answer was a rate limit or a fault of the server, or the store failed.
+// Temporary reports whether the same call may succeed later: no answer came, unless
+// the caller's context was cancelled, or the answer was a rate limit or a fault of the
+// server, or the store failed.
 func (e *Error) Temporary() bool {
 	if e.StatusCode == 0 {
 		var p *passingError
@@ -165,19 +166,17 @@ func rfcWord(op string, status, code int) string {
 }
 
 // rfcWords are the error words of RFC 6749 (5.2, 4.1.2.1), RFC 6750 and RFC
-// 8628 that decide something. Other servers on the way say "error" for much else.
+// 8628 that are taken for one. Other servers on the way say "error" for much else.
 var rfcWords = []string{
 	"invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope",
 	"access_denied", "unsupported_response_type", "server_error", "temporarily_unavailable",
 	"invalid_token", "insufficient_scope", "slow_down",
 }
 
-func isRFCWord(s string) bool { return slices.Contains(rfcWords, s) }
-
 // refusal is the error of an answer that carries no token.
 func refusal(op string, a *wire.Answer) *Error {
 	r := &oauth2.RetrieveError{Response: a.Response, Body: a.Body, ErrorCode: a.Word, ErrorDescription: a.Description, ErrorURI: a.URI}
-	if !isRFCWord(a.Word) || a.StatusCode/100 == 5 {
+	if !slices.Contains(rfcWords, a.Word) || a.StatusCode/100 == 5 {
 		r.ErrorCode = rfcWord(op, a.StatusCode, a.Code)
 	}
 	switch {

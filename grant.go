@@ -42,7 +42,7 @@ func (c *Config) refresh(ctx context.Context, t *oauth2.Token) (*oauth2.Token, e
 	if err := checkWord("the refresh token", t.RefreshToken, ""); err != nil {
 		return fail(err)
 	}
-	v := url.Values{"refresh_token": {t.RefreshToken}}
+	v := url.Values{"grant_type": {grantRefreshToken}, "refresh_token": {t.RefreshToken}}
 	c.RefreshOn.ask(grantRefreshToken, v)
 	return c.retrieve(ctx, opRefresh, v, t)
 }
@@ -53,22 +53,12 @@ func (c *Config) clientCredentials(ctx context.Context, scopes []string) (*oauth
 	if scope == "" {
 		return nil, &Error{Op: opClientCredentials, Err: misconfigured("Scopes is empty: client credentials need at least one scope")}
 	}
-	return c.retrieve(ctx, opClientCredentials, url.Values{"scope": {scope}}, nil)
+	return c.retrieve(ctx, opClientCredentials, url.Values{"grant_type": {grantClientCredentials}, "scope": {scope}}, nil)
 }
 
-// retrieve gets a token from the token endpoint, trying again where that can
-// do no harm. Old, if any, is the token that the new one replaces.
+// retrieve gets a token from the token endpoint, trying again where that may
+// help. Old, if any, is the token that the new one replaces.
 func (c *Config) retrieve(ctx context.Context, op string, v url.Values, old *oauth2.Token) (*oauth2.Token, error) {
-	grant := op
-	switch op {
-	case opExchange:
-		grant = grantAuthorizationCode
-	case opRefresh:
-		grant = grantRefreshToken
-	}
-	if !v.Has("grant_type") {
-		v.Set("grant_type", grant)
-	}
 	for try := 1; ; try++ {
 		asked := time.Now()
 		answer, err := c.attempt(ctx, op, v)
@@ -76,9 +66,9 @@ func (c *Config) retrieve(ctx context.Context, op string, v url.Values, old *oau
 			if scopesOf(answer.Fields[extraScope]) == nil && v.Has("scope") {
 				answer.Fields[extraScope] = v.Get("scope") // RFC 6749, section 5.1
 			}
-			return c.newToken(answer.Fields, grant, old, asked), nil
+			return c.newToken(answer.Fields, op, old, asked), nil
 		}
-		if try == maxTries || !harmless(op, err) {
+		if try == maxTries || !mayResend(op, err) {
 			return nil, err
 		}
 		wait := max(renew.Backoff(try, 250*time.Millisecond, 2*time.Second), err.RetryAfter)
@@ -91,9 +81,10 @@ func (c *Config) retrieve(ctx context.Context, op string, v url.Values, old *oau
 	}
 }
 
-// harmless reports whether a request that failed with err may be sent again.
-// A code works once, so its exchange may only if it never left this machine.
-func harmless(op string, err *Error) bool {
+// mayResend reports whether a request that failed with err may be sent again. A
+// refresh may though no answer came: if the token was replaced unseen, it is lost
+// either way. A code works once, so its exchange may only if it never left this machine.
+func mayResend(op string, err *Error) bool {
 	if op == opExchange {
 		var n *net.OpError
 		return errors.As(err.Err, &n) && n.Op == "dial"

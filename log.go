@@ -32,22 +32,22 @@ func (o *origin) Log(e renew.Event) {
 	case e.Result == renew.Gone && e.Old != nil:
 		o.log(t, slog.LevelInfo, "pinterest: token forgotten")
 	case e.Reason == renew.Look: // nobody needed it
-	case e.Result == renew.Gone:
-		o.logTrouble(e, slog.LevelWarn, "pinterest: token not renewed")
-	case e.Result == renew.Failed && e.Mend == renew.ByOperator:
+	case e.Mend == renew.ByOperator:
 		o.logTrouble(e, slog.LevelError, "pinterest: token not renewed")
-	case e.Result == renew.Failed:
+	case e.Result == renew.Failed || e.Result == renew.Gone:
 		o.logTrouble(e, slog.LevelWarn, "pinterest: token not renewed")
 	}
 }
 
 // logTrouble logs what is wrong, who can mend it, and when it is tried again.
 func (o *origin) logTrouble(e renew.Event, level slog.Level, message string) {
-	attrs := []slog.Attr{slog.Any("error", e.Err)}
-	mend := [...]string{"time", "operator", "user"}[mendOf(e.Err)]
-	attrs = append(attrs, slog.String("mend", mend))
+	mend, answered := renew.ByTime, false
 	var err *Error
-	if errors.As(e.Err, &err) && err.StatusCode != 0 {
+	if e.Result == renew.Failed || e.Result == renew.Gone { // or else what a callback says
+		mend, answered = mendOf(e.Err), errors.As(e.Err, &err) && err.StatusCode != 0
+	}
+	attrs := []slog.Attr{slog.Any("error", e.Err), slog.String("mend", [...]string{"time", "operator", "user"}[mend])}
+	if answered {
 		attrs = append(attrs, slog.Int("status", err.StatusCode), slog.Int("code", err.Code), slog.String("request_id", err.RequestID))
 	}
 	inUse := cmp.Or(e.Old, e.Token) // the latter of a source that has just begun

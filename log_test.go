@@ -430,3 +430,20 @@ func TestWhatTheLogTellsOfATokenThatOnRefreshDoesNotSave(t *testing.T) {
 		}, log.since())
 	})
 }
+
+func TestWhatOnRefreshSaysIsNoAnswerOfPinterests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log journal
+		conf := testConfig()
+		conf.Logger = log.logger()
+		conf.OnRefresh = func(context.Context, *oauth2.Token) error {
+			return &pinterest.Error{Op: "refresh", StatusCode: 401, Code: 283, Message: "of another account"}
+		}
+		_, err := conf.TokenSource(answers(goodAnswer).context(t.Context()), expiredToken()).Token()
+		require.NoError(t, err)
+		said := strings.Join(log.since(), "\n")
+		assert.Contains(t, said, "token not saved")
+		assert.Contains(t, said, " mend=time took=")
+		assert.NotContains(t, said, "status=")
+	})
+}

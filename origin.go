@@ -22,9 +22,9 @@ const (
 // and, if they are kept, a place in a store. It implements [renew.Origin].
 type origin struct {
 	conf *Config
-	ctx  context.Context
-	kept *place // nil: the source alone has the token
-	op   string // opRefresh or opClientCredentials; of a token that is kept, its record says
+	ctx  context.Context // has the HTTP client and other values, and bounds how long Token waits
+	kept *place          // nil: the source alone has the token
+	op   string          // opRefresh or opClientCredentials; of a token that is kept, its record says
 }
 
 // A place is where a token is kept.
@@ -60,7 +60,7 @@ func (o *origin) Next(ctx context.Context, k renew.Known) renew.Outcome {
 	}
 	locked, cancel := context.WithTimeout(ctx, 2*renewalTime) // a sibling's, and then ours
 	defer cancel()
-	var found, renewed *renew.Token
+	var found, old, renewed *renew.Token
 	var err error // f's own
 	fail := o.update(locked, func(ctx context.Context, data []byte) ([]byte, time.Time, error) {
 		if renewed != nil { // a store that runs f twice must not renew twice
@@ -69,7 +69,7 @@ func (o *origin) Next(ctx context.Context, k renew.Known) renew.Outcome {
 		if found, err = o.read(data); err != nil {
 			return nil, time.Time{}, err
 		}
-		old := found
+		old = found
 		switch {
 		case found.Same(k.Former):
 			old = k.Token // the store has lost what was saved last
@@ -93,7 +93,7 @@ func (o *origin) Next(ctx context.Context, k renew.Known) renew.Outcome {
 	case isNothing(err):
 		return renew.Outcome{Result: renew.Gone, Err: err}
 	case err != nil:
-		return failed(err, found)
+		return failed(err, old)
 	}
 	return o.storeFailed(fail)
 }
@@ -101,7 +101,7 @@ func (o *origin) Next(ctx context.Context, k renew.Known) renew.Outcome {
 // errAsIs ends an Update that has nothing to write.
 var errAsIs = errors.New("the store is to stay as it is")
 
-// update is the store's Update. Whatever becomes of it, it returns.
+// update is the store's Update. It is an error if that does not call f.
 func (o *origin) update(ctx context.Context, f func(context.Context, []byte) ([]byte, time.Time, error)) error {
 	err := errors.New("its Update did not return")
 	called := false

@@ -155,13 +155,10 @@ func unmarshalToken(data []byte) (*oauth2.Token, error) {
 	if v, ok := wire.Number(fields["version"]); ok && v > recordVersion {
 		return nil, fmt.Errorf("it has version %v and this program reads up to %d: update the program", v, recordVersion)
 	}
-	text := func(name string) (s string) {
-		if v := fields[name]; v != nil {
-			var ok bool
-			if s, ok = v.(string); !ok {
-				fields = nil
-			}
-		}
+	odd := false
+	text := func(name string) string {
+		s, ok := fields[name].(string)
+		odd = odd || !ok && fields[name] != nil
 		return s
 	}
 	t := &oauth2.Token{
@@ -179,7 +176,7 @@ func unmarshalToken(data []byte) (*oauth2.Token, error) {
 		}
 	}
 	expiry := text("expiry")
-	if fields == nil {
+	if odd {
 		return nil, damaged("have a field that is not text, as it should be")
 	}
 	if t.AccessToken == "" && t.RefreshToken == "" {
@@ -215,28 +212,22 @@ func withTrueExpiry(t *oauth2.Token, extra map[string]any) *oauth2.Token {
 	return t.WithExtra(extra)
 }
 
-// known returns a copy of t with its true expiry, which shares nothing with t.
+// known returns a copy of t with its true expiry.
 // Of its extra fields it has those that this package knows: x/oauth2 lets
 // nobody list the others.
 func known(t *oauth2.Token) *oauth2.Token {
-	var extra map[string]any
+	extra := make(map[string]any)
 	for _, key := range []string{extraScope, extraIssuer, extraGrant} {
 		if v := t.Extra(key); v != nil {
-			if extra == nil {
-				extra = make(map[string]any)
-			}
 			extra[key] = v
 		}
 	}
 	if at, ok := RefreshExpiry(t); ok {
-		if extra == nil {
-			extra = make(map[string]any)
-		}
 		extra[extraRefreshAt] = float64(at.Unix())
 	}
 	c := t.WithExtra(nil)
 	c.Expiry = expiryOf(t)
-	if extra == nil {
+	if len(extra) == 0 {
 		return c // a map costs more than all the rest of a source
 	}
 	return withTrueExpiry(c, extra)
@@ -246,7 +237,7 @@ func known(t *oauth2.Token) *oauth2.Token {
 // time. Old, if any, is the token it replaces: what the answer leaves out is
 // kept from it. The access token is all that the answer must hold; whatever
 // else is odd in it is no reason to lose the token.
-func (c *Config) newToken(answer map[string]any, grant string, old *oauth2.Token, asked time.Time) *oauth2.Token {
+func (c *Config) newToken(answer map[string]any, op string, old *oauth2.Token, asked time.Time) *oauth2.Token {
 	text := func(key string) string { s, _ := answer[key].(string); return s }
 	t := &oauth2.Token{
 		AccessToken:  text("access_token"),
@@ -264,8 +255,8 @@ func (c *Config) newToken(answer map[string]any, grant string, old *oauth2.Token
 	}
 	extra := maps.Clone(answer)
 	delete(extra, extraGrant) // of which Pinterest knows nothing
-	if grant == grantClientCredentials {
-		extra[extraGrant] = grant
+	if op == opClientCredentials {
+		extra[extraGrant] = grantClientCredentials
 	}
 	extra[extraIssuer] = c.host()
 	at, ok := wire.Number(answer[extraRefreshAt])

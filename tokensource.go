@@ -59,8 +59,15 @@ func (s *TokenSource) init() {
 // The error is an [*Error]. While renewals are held back after a failure, it is
 // that failure, at once.
 func (s *TokenSource) Token() (*oauth2.Token, error) {
+	if err := s.usable(); err != nil {
+		return nil, err
+	}
 	now := time.Now()
 	t, err := s.get(s.origin.ctx, now)
+	if err == nil && time.Since(now) > renew.Soon/4 { // it was waited for, and a cache would find it over too soon
+		now = time.Now()
+		t, err = s.get(s.origin.ctx, now)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -114,8 +121,8 @@ func (s *TokenSource) Wait(ctx context.Context) error {
 }
 
 func (s *TokenSource) get(ctx context.Context, now time.Time) (*renew.Token, error) {
-	if s.origin.conf == nil {
-		return nil, s.usable()
+	if err := s.usable(); err != nil {
+		return nil, err
 	}
 	return s.renew.Get(ctx, now)
 }

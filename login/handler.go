@@ -72,6 +72,10 @@ func (h *Handler) Start(w http.ResponseWriter, r *http.Request) {
 // ahead do, gets the same one, if it comes to the same process. The answer takes the
 // cookie away: whoever comes after that gets ErrForeign.
 func (h *Handler) Callback(w http.ResponseWriter, r *http.Request) {
+	if err := check(h.Config); err != nil {
+		h.Done(w, withoutAnswer(r, r.Context()), nil, err)
+		return
+	}
 	state := r.URL.Query().Get("state")
 	if !h.began(r, state) {
 		private(w.Header())
@@ -189,6 +193,9 @@ func (a *answer) Write(p []byte) (int, error) {
 
 func (a *answer) send(w http.ResponseWriter) {
 	for name, values := range a.header {
+		if name == "Set-Cookie" { // others may have set theirs
+			values = append(w.Header()[name], values...)
+		}
 		w.Header()[name] = values
 	}
 	if a.status != 0 {

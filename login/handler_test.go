@@ -133,6 +133,31 @@ func TestAUserLogsIn(t *testing.T) {
 	assert.Equal(t, "session", cookies[0].Name)
 }
 
+func TestCookiesThatOthersSetBeforeTheCallbackStay(t *testing.T) {
+	h := &login.Handler{
+		Config: &pinterest.Config{ClientID: "1", ClientSecret: "2", RedirectURL: "http://localhost:8085/"},
+		Done: func(w http.ResponseWriter, _ *http.Request, _ *oauth2.Token, _ error) {
+			http.SetCookie(w, &http.Cookie{Name: "session", Value: "1"})
+		},
+	}
+	w := httptest.NewRecorder()
+	h.Start(w, httptest.NewRequest(http.MethodGet, "/login", nil))
+	to, err := w.Result().Location()
+	require.NoError(t, err)
+	r := httptest.NewRequest(http.MethodGet, "/?error=access_denied&state="+to.Query().Get("state"), nil)
+	r.AddCookie(w.Result().Cookies()[0])
+	w = httptest.NewRecorder()
+	http.SetCookie(w, &http.Cookie{Name: "csrf", Value: "2"})
+	h.Callback(w, r)
+	var names []string
+	for _, c := range w.Result().Cookies() {
+		names = append(names, c.Name)
+	}
+	assert.Contains(t, names, "csrf")
+	assert.Contains(t, names, "session")
+	assert.Len(t, names, 3, "and the login's is taken away")
+}
+
 func TestTheCookieIsForThisBrowserAlone(t *testing.T) {
 	for redirectURL, secure := range map[string]bool{"https://example.com/callback": true, "http://localhost:8085/callback": false} {
 		h := &login.Handler{Config: &pinterest.Config{ClientID: "1", ClientSecret: "2", RedirectURL: redirectURL}}

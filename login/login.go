@@ -15,9 +15,9 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
-	"unicode"
 
 	"github.com/go-pinterest/pinterest"
+	"github.com/go-pinterest/pinterest/internal/wire"
 )
 
 var (
@@ -41,15 +41,12 @@ func check(c *pinterest.Config) error {
 		switch {
 		case field.value == "":
 			return errors.New("login: Config." + field.name + " is empty" + shown)
-		case strings.ContainsFunc(field.value, unseen):
-			return errors.New("login: Config." + field.name + " holds white space or a control character" + shown + field.such)
+		case strings.ContainsFunc(field.value, wire.Unseen):
+			return errors.New("login: Config." + field.name + " holds white space or a character that cannot be seen" + shown + field.such)
 		}
 	}
 	return nil
 }
-
-// unseen reports whether r comes with a value that was read from a file or pasted.
-func unseen(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 
 var errorWord = regexp.MustCompile(`^[a-z_]{1,40}$`)
 

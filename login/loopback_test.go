@@ -187,6 +187,8 @@ func TestNobodyIsBotheredForAnAppThatLacksSomething(t *testing.T) {
 		"ClientID holds white":     {ClientID: "1\n", ClientSecret: "2", RedirectURL: "http://localhost:8085/"},
 		"ClientSecret holds white": {ClientID: "1", ClientSecret: "2\r", RedirectURL: "http://localhost:8085/"},
 		"RedirectURL holds white":  {ClientID: "1", ClientSecret: "2", RedirectURL: " http://localhost:8085/"},
+		"ClientID holds":           {ClientID: "1\u200b", ClientSecret: "2", RedirectURL: "http://localhost:8085/"},
+		"ClientSecret holds":       {ClientID: "1", ClientSecret: "\ufeff2", RedirectURL: "http://localhost:8085/"},
 	} {
 		_, err := login.Loopback(t.Context(), conf, func(string) error { panic("nothing to open") })
 		assert.ErrorContains(t, err, "Config."+fault)
@@ -197,6 +199,10 @@ func TestNobodyIsBotheredForAnAppThatLacksSomething(t *testing.T) {
 		assert.Equal(t, err, told)
 		assert.Empty(t, w.Result().Cookies())
 	}
+	var told error
+	h := &login.Handler{Done: func(_ http.ResponseWriter, _ *http.Request, _ *oauth2.Token, err error) { told = err }}
+	h.Callback(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/?state=ab", nil))
+	assert.ErrorContains(t, told, "the Config is nil")
 }
 
 func TestAPortThatIsTakenInOneFamilyIsTaken(t *testing.T) {

@@ -37,9 +37,9 @@ type model struct {
 	life        map[*Token]*life // of every token there is
 	cur, former *Token
 	looked      time.Time
-	trouble     *held   // nil: well
-	rest        *pause  // nil: a 401 causes a renewal
-	flight      *flight // nil: nothing is under way
+	trouble     *held    // nil: well
+	rest        *pause   // nil: a 401 causes a renewal
+	attempt     *attempt // nil: nothing is under way
 	callers     []*asker
 	calls       map[string]int
 	events      int
@@ -84,17 +84,16 @@ func (m *model) lookDue() bool {
 	return m.shared && (since >= every || since < 0)
 }
 
-// A flight is a renewal under way.
-type flight struct {
+// An attempt is a renewal under way.
+type attempt struct {
 	why     Reason
 	step    string // Find, Next, Save; or sleep, until wake
-	nth     int    // of its kind, in this flight
+	nth     int    // of its kind, in this attempt
 	wake    time.Time
 	began   time.Time
 	first   Known   // what was known when it began
 	known   Known   // what this step is told
 	trouble *held   // when it began
-	tried   *Token  // by Next: if it fails, that one was not renewed
 	failed  Outcome // a verdict, before others are asked
 	set     bool    // meanwhile
 }
@@ -117,13 +116,13 @@ type asker struct {
 
 func (m *model) clone() *model {
 	c := *m
-	copied := func(p **flight) {
+	copied := func(p **attempt) {
 		if *p != nil {
 			f := **p
 			*p = &f
 		}
 	}
-	copied(&c.flight)
+	copied(&c.attempt)
 	c.calls = maps.Clone(m.calls)
 	c.callers = nil
 	for _, a := range m.callers {
@@ -146,7 +145,7 @@ func (m *model) get() {
 	a := &asker{why: Due, get: true, old: m.cur}
 	m.callers = append(m.callers, a)
 	if !m.good(m.cur) {
-		m.meet(a, Due)
+		m.meet(a, Due, Unchanged)
 		return
 	}
 	a.token = m.cur
@@ -155,7 +154,7 @@ func (m *model) get() {
 
 func (m *model) attend() {
 	switch {
-	case m.flight != nil:
+	case m.attempt != nil:
 	case m.stale(m.cur) && !m.holds() && m.unsaved():
 		m.begin(Save)
 	case m.stale(m.cur) && !m.holds():
@@ -168,15 +167,15 @@ func (m *model) attend() {
 func (m *model) replace(old *Token, why Reason) {
 	a := &asker{why: why, old: old}
 	m.callers = append(m.callers, a)
-	m.meet(a, Due)
+	m.meet(a, Due, Unchanged)
 }
 
 // meet is what somebody meets who needs another token than a.old, after a
-// renewal for the given reason.
-func (m *model) meet(a *asker, after Reason) {
+// renewal for the given reason and what came of it.
+func (m *model) meet(a *asker, after Reason, came Result) {
 	a.waiting = false
 	if m.cur != a.old {
-		if m.good(m.cur) && (a.why != Asked || after == Asked) {
+		if m.good(m.cur) && (a.why != Asked || after == Asked || came == Unchanged) {
 			a.token = m.cur
 			if a.get {
 				m.attend()
@@ -187,7 +186,7 @@ func (m *model) meet(a *asker, after Reason) {
 	}
 	resting := a.why == Rejected && m.resting()
 	switch {
-	case m.flight != nil:
+	case m.attempt != nil:
 	case m.unsaved() && !m.holds():
 		m.begin(Save)
 	case m.shared && !m.unsaved() && !a.looked && (a.why == Asked || resting || m.holds() && m.lookDue()):
@@ -206,7 +205,7 @@ func (m *model) meet(a *asker, after Reason) {
 
 func (m *model) begin(why Reason) {
 	k := Known{m.cur, m.former}
-	m.flight = &flight{why: why, began: time.Now(), first: k, trouble: m.trouble}
+	m.attempt = &attempt{why: why, began: time.Now(), first: k, trouble: m.trouble}
 	switch blind := m.trouble != nil && m.trouble.blind; {
 	case why == Save:
 		m.take("Save", k)
@@ -218,17 +217,17 @@ func (m *model) begin(why Reason) {
 }
 
 func (m *model) take(step string, k Known) {
-	m.flight.step, m.flight.known = step, k
+	m.attempt.step, m.attempt.known = step, k
 	m.calls[step]++
-	if step == "Next" {
-		m.flight.tried = k.Token
-	}
-	m.flight.nth = m.flight.nth*2 + 1
+	m.attempt.nth = m.attempt.nth*2 + 1
 }
 
 // answer is the Origin's, or what stands when its goroutine exits.
 func (m *model) answer(o Outcome, exits bool) {
-	f := m.flight
+	f := m.attempt
+	if f.step == "Next" && o.Result == Failed && o.Token == nil && !exits {
+		o.Token = f.known.Token
+	}
 	switch {
 	case exits:
 		o = Outcome{Result: Failed, Err: errAbandoned}
@@ -240,7 +239,7 @@ func (m *model) answer(o Outcome, exits bool) {
 			m.take("Next", Known{Token: o.Token})
 			return
 		}
-		if o.Result == Failed || o.Result == Unchanged {
+		if o.Result == Failed || o.Result == Unchanged || o.Result == Unsaved {
 			o = f.failed
 		}
 	case f.step == "Find" && f.why == Look:
@@ -268,7 +267,7 @@ func (m *model) answer(o Outcome, exits bool) {
 	case f.step == "Next" && m.shared && o.Result == Failed && o.Mend == ByUser && f.failed.Err == nil:
 		f.failed = o
 		k := f.known
-		if o.Token != nil {
+		if o.Token != k.Token {
 			k = Known{Token: o.Token}
 		}
 		m.take("Find", k)
@@ -278,14 +277,11 @@ func (m *model) answer(o Outcome, exits bool) {
 }
 
 func (m *model) end(o Outcome) {
-	f := m.flight
-	m.flight = nil
+	f := m.attempt
+	m.attempt = nil
 	if f.set {
 		o = Outcome{}
 	} else {
-		if o.Result == Failed && o.Token == nil {
-			o.Token = f.tried
-		}
 		o = m.learn(f, o)
 	}
 	for _, a := range m.callers {
@@ -303,13 +299,13 @@ func (m *model) end(o Outcome) {
 			a.waiting, a.err = false, o.Err
 		default:
 			a.looked = a.looked || f.why == Look
-			m.meet(a, f.why)
+			m.meet(a, f.why, o.Result)
 		}
 	}
 }
 
 // learn is what the source makes of an outcome, and what callers are told of it.
-func (m *model) learn(f *flight, o Outcome) Outcome {
+func (m *model) learn(f *attempt, o Outcome) Outcome {
 	m.looked = time.Now()
 	if f.why == Look {
 		m.looked = f.began
@@ -375,8 +371,8 @@ func (m *model) learn(f *flight, o Outcome) Outcome {
 }
 
 func (m *model) set(t *Token) {
-	if m.flight != nil {
-		m.flight.set = true
+	if m.attempt != nil {
+		m.attempt.set = true
 	} else if m.unsaved() {
 		for _, a := range m.callers {
 			if a.asleep.Before(time.Now()) {
@@ -389,7 +385,7 @@ func (m *model) set(t *Token) {
 
 // tick is what happens by itself when time has passed.
 func (m *model) tick() {
-	switch f := m.flight; {
+	switch f := m.attempt; {
 	case f != nil && f.step == "sleep" && !time.Now().Before(f.wake):
 		m.take("Next", f.known)
 	case f == nil && m.unsaved() && !m.holds():
@@ -400,7 +396,7 @@ func (m *model) tick() {
 // settled has those who Wait go, once they may.
 func (m *model) settled() {
 	for _, a := range m.callers {
-		if a.wait && m.flight == nil && !m.unsaved() && !time.Now().Before(a.asleep) {
+		if a.wait && m.attempt == nil && !m.unsaved() && !time.Now().Before(a.asleep) {
 			a.waiting = false
 		}
 	}
@@ -421,8 +417,8 @@ func (m *model) ahead() (names []string, next time.Time) {
 	if m.rest != nil {
 		at["rest"] = m.rest.to
 	}
-	if m.flight != nil {
-		at["wake"], at["look after"] = m.flight.wake, m.flight.began.Add(59*time.Second)
+	if m.attempt != nil {
+		at["wake"], at["look after"] = m.attempt.wake, m.attempt.began.Add(59*time.Second)
 	}
 	for _, a := range m.callers {
 		if a.waiting && a.wait {
@@ -454,9 +450,9 @@ func (m *model) state() string {
 	if m.rest != nil {
 		fmt.Fprint(&s, " rest ", min(m.rest.n, 2), m.resting())
 	}
-	if f := m.flight; f != nil {
+	if f := m.attempt; f != nil {
 		fmt.Fprint(&s, " ", f.why, f.step, f.set, m.class(f.known.Token), m.class(f.first.Token), f.first.Token == m.cur,
-			f.failed.Err != nil, m.class(f.failed.Token), m.class(f.tried), f.trouble != nil && f.trouble.blind)
+			f.failed.Err != nil, m.class(f.failed.Token), f.trouble != nil && f.trouble.blind)
 	}
 	var waiting []string
 	for _, a := range m.callers {
@@ -607,8 +603,8 @@ func shift(d time.Duration) (do func(w *world), means func(w *world, m *model)) 
 			}
 		}, func(_ *world, m *model) {
 			m.looked = m.looked.Add(-d)
-			if m.flight != nil {
-				m.flight.began = m.flight.began.Add(-d)
+			if m.attempt != nil {
+				m.attempt.began = m.attempt.began.Add(-d)
 			}
 		}
 }
@@ -682,7 +678,7 @@ var events = func() []event {
 func answers() (all []event) {
 	answer := func(step, name string, can func(w *world) bool, o func(w *world) Outcome) {
 		all = append(all, event{step + ": " + name,
-			func(w *world) bool { return w.flight != nil && w.flight.step == step && (can == nil || can(w)) },
+			func(w *world) bool { return w.attempt != nil && w.attempt.step == step && (can == nil || can(w)) },
 			func(w *world) {
 				if o == nil {
 					close(w.origin.last().reply)
@@ -700,7 +696,7 @@ func answers() (all []event) {
 		})
 	}
 	shared := func(w *world) bool { return w.shared }
-	knows := func(w *world) bool { return w.flight.known.Token != nil }
+	knows := func(w *world) bool { return w.attempt.known.Token != nil }
 	fails := func(err error, mend Mend) func(w *world) Outcome {
 		return func(w *world) Outcome { return Outcome{Result: Failed, Err: err, Mend: mend} }
 	}
@@ -711,17 +707,17 @@ func answers() (all []event) {
 		if !w.shared {
 			return nil
 		}
-		return w.flight.known.Token
+		return w.attempt.known.Token
 	}
 
 	answer("Find", "unchanged", knows, func(w *world) Outcome { return Outcome{} })
 	answer("Find", "adopted", nil, adopted)
 	answer("Find", "adopted an expired one", nil, func(w *world) Outcome { return Outcome{Result: Adopted, Token: w.bad} })
 	answer("Find", "adopted the expired one that was tried", func(w *world) bool {
-		return w.trouble != nil && w.trouble.tried != nil && w.trouble.tried != w.flight.known.Token
+		return w.trouble != nil && w.trouble.tried != nil && w.trouble.tried != w.attempt.known.Token
 	},
 		func(w *world) Outcome { return Outcome{Result: Adopted, Token: w.trouble.tried} })
-	answer("Find", "the store has lost it", func(w *world) bool { return w.flight.known.Former != nil },
+	answer("Find", "the store has lost it", func(w *world) bool { return w.attempt.known.Former != nil },
 		func(w *world) Outcome { return Outcome{Result: Unsaved, Err: errSave} })
 	answer("Find", "gone", nil, gone)
 	answer("Find", "no store", nil, blind)
@@ -813,7 +809,7 @@ func (w *world) differs(m *model) string {
 	for step, n := range steps {
 		is(step+" calls", m.calls[step], n)
 	}
-	if f := m.flight; f != nil && f.step != "sleep" && len(calls) > 0 {
+	if f := m.attempt; f != nil && f.step != "sleep" && len(calls) > 0 {
 		c := calls[len(calls)-1]
 		is("the step", f.step, c.step)
 		if now := w.source.renewal.Load(); now != nil {
@@ -824,7 +820,7 @@ func (w *world) differs(m *model) string {
 	}
 	is("token", nameOf(m.cur), nameOf(w.source.Token()))
 	is("good", m.good(m.cur), w.source.Token().Good())
-	is("busy", m.flight != nil || m.unsaved(), w.source.Busy())
+	is("busy", m.attempt != nil || m.unsaved(), w.source.Busy())
 	hold, err := w.source.Trouble()
 	is("trouble", m.trouble != nil, err != nil)
 	if t := m.trouble; t != nil && err != nil {
@@ -879,12 +875,12 @@ func (w *world) lasting(t *testing.T, before *model) {
 		if c.step == "Next" {
 			require.False(t, before.unsaved() && w.unsaved(), "a renewal while the last one's token is not saved "+after)
 		}
-		if c.step != "Save" && before.flight == nil && before.holds() {
+		if c.step != "Save" && before.attempt == nil && before.holds() {
 			require.NotEqual(t, "Next", c.step, "a renewal that is held back "+after)
 		}
 	}
 	w.seen = len(calls)
-	if tr := w.source.trouble.Load(); tr.is(unsaved) && w.flight == nil {
+	if tr := w.source.trouble.Load(); tr.is(unsaved) && w.attempt == nil {
 		require.True(t, tr.timer != nil && time.Now().Before(tr.until), "nobody saves it "+after)
 	}
 }
@@ -898,14 +894,14 @@ func (w *world) finish(t *testing.T) {
 	for len(w.waiting(false)) > 0 {
 		w.happen(t, named("a caller leaves"))
 	}
-	for n := 0; w.flight != nil || len(w.waiting(true)) > 0 || w.unsaved(); n++ {
+	for n := 0; w.attempt != nil || len(w.waiting(true)) > 0 || w.unsaved(); n++ {
 		require.Less(t, n, 20, "it does not come to an end:\n\t%s", strings.Join(w.path, "\n\t"))
 		switch {
-		case w.flight == nil || w.flight.step == "sleep":
+		case w.attempt == nil || w.attempt.step == "sleep":
 			w.happen(t, named("time passes"))
-		case w.flight.step == "Save":
+		case w.attempt.step == "Save":
 			w.happen(t, named("Save: saved"))
-		case w.flight.step == "Find":
+		case w.attempt.step == "Find":
 			w.happen(t, named("Find: no store"))
 		default:
 			w.happen(t, named("Next: time"))

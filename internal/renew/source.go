@@ -125,14 +125,12 @@ type Source struct {
 // A renewal is one attempt to do something about the token, and all who wait
 // for it.
 type renewal struct {
-	known   Known
-	why     Reason
-	trouble *trouble // the source's, when it began
-	began   time.Time
-	done    chan struct{} // closed when out is settled
-	tried   *Token        // what Next was to renew
-	out     Outcome
-	stale   bool // the token was Set meanwhile; guarded by the source's mu
+	known Known
+	why   Reason
+	began time.Time
+	done  chan struct{} // closed when out is settled
+	out   Outcome
+	stale bool // the token was Set meanwhile; guarded by the source's mu
 }
 
 // A trouble is why nothing is sent now. It does not change.
@@ -142,7 +140,7 @@ type trouble struct {
 	mend  Mend      // of refused
 	blind bool      // what is kept could not be read or written
 	tried *Token    // what could not be renewed
-	until time.Time // of the clock that nobody sets
+	until time.Time // of the monotonic clock
 	n     int       // how many renewals in a row met it
 	timer *time.Timer
 }
@@ -246,7 +244,7 @@ func (s *Source) Replace(ctx context.Context, old *Token, why Reason) (t *Token,
 			return nil, false, o.Err
 		}
 		t = s.token.Load()
-		if t != old && t.Good() && (why != Asked || r.why == Asked) {
+		if t != old && t.Good() && (why != Asked || r.why == Asked || r.out.Result == Unchanged) {
 			return t, false, nil
 		}
 		old = t // somebody only looked, or saved
@@ -289,7 +287,7 @@ func (s *Source) begin(old *Token, why Reason, looked bool) *renewal {
 	case resting:
 		return ended(Outcome{Result: Failed, Err: errRest})
 	}
-	r := &renewal{known: Known{old, s.former}, why: why, trouble: tr, began: now, done: make(chan struct{})}
+	r := &renewal{known: Known{old, s.former}, why: why, began: now, done: make(chan struct{})}
 	s.renewal.Store(r)
 	go func() {
 		// What stands if the Origin calls runtime.Goexit, as a failing test does.
@@ -307,7 +305,7 @@ func ended(o Outcome) *renewal { return &renewal{done: closed, out: o} }
 
 // renew takes the steps of a renewal.
 func (s *Source) renew(ctx context.Context, r *renewal) Outcome {
-	k := r.known
+	k, tr := r.known, s.trouble.Load()
 	switch {
 	case r.why == Save:
 		return s.Origin.Save(ctx, k)
@@ -316,11 +314,11 @@ func (s *Source) renew(ctx context.Context, r *renewal) Outcome {
 		if found.Result != Adopted || found.Token.Good() {
 			return found
 		}
-		if r.trouble.holds(time.Now()) && (r.trouble.state == failing || r.trouble.tried.Same(found.Token)) {
+		if tr.holds(time.Now()) && (tr.state == failing || tr.tried.Same(found.Token)) {
 			return Outcome{} // nothing may be sent yet, or not for this one
 		}
 		r.why = Due // what others have kept is to be renewed first
-	case s.Shared && (k.Token == nil || r.trouble.isBlind()):
+	case s.Shared && (k.Token == nil || tr.isBlind()):
 		found := s.Origin.Find(ctx, k)
 		switch {
 		case found.Result == Adopted && !found.Token.Good():
@@ -328,31 +326,34 @@ func (s *Source) renew(ctx context.Context, r *renewal) Outcome {
 		case found.Result != Unchanged:
 			return found
 		}
-		if r.trouble.isBlind() {
+		if tr.isBlind() {
 			time.Sleep(othersFirst)
 		}
 	}
-	o := s.next(ctx, r, k)
+	o := s.next(ctx, k)
 	if o.Result != Failed || o.Mend != ByUser || !s.Shared {
 		return o
 	}
 	// A login, or a process that had lost its lock, may have been first.
-	if o.Token != nil {
+	if o.Token != k.Token {
 		k = Known{Token: o.Token}
 	}
 	switch found := s.Origin.Find(ctx, k); {
-	case found.Result == Failed || found.Result == Unchanged:
+	case found.Result == Failed, found.Result == Unchanged, found.Result == Unsaved:
 		return o
 	case found.Result != Adopted || found.Token.Good():
 		return found
 	default:
-		return s.next(ctx, r, Known{Token: found.Token})
+		return s.next(ctx, Known{Token: found.Token})
 	}
 }
 
-func (s *Source) next(ctx context.Context, r *renewal, k Known) Outcome {
-	r.tried = k.Token
-	return s.Origin.Next(ctx, k)
+func (s *Source) next(ctx context.Context, k Known) Outcome {
+	o := s.Origin.Next(ctx, k)
+	if o.Result == Failed && o.Token == nil {
+		o.Token = k.Token // others have kept it, and it may be good
+	}
+	return o
 }
 
 // settle makes the outcome of a renewal everybody's.
@@ -370,9 +371,6 @@ func (s *Source) settle(r *renewal) {
 		looked = r.began // what came later may not have been seen
 	}
 	s.looked.Store(looked.UnixNano())
-	if r.out.Result == Failed && r.out.Token == nil {
-		r.out.Token = r.tried // others have kept it, and it may be good
-	}
 	switch o := &r.out; o.Result {
 	case Renewed:
 		s.token.Store(o.Token)

@@ -17,6 +17,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // A Request is one POST.
@@ -61,7 +63,7 @@ func Sending(ctx context.Context) bool { return ctx.Value(sendingKey{}) != nil }
 // Post sends r by client (nil: http.DefaultClient) and reads the answer,
 // whatever its status. It follows no redirect, and client's Timeout does not
 // cut it short: an answer that is lost may have cost a token. Ctx alone bounds
-// it. The error says that no answer came, in words without secrets.
+// it. The error says why no answer came, in words without secrets.
 func Post(ctx context.Context, client *http.Client, r Request) (*Answer, error) {
 	c := *cmp.Or(client, http.DefaultClient)
 	c.Timeout = 0
@@ -189,6 +191,13 @@ func publicRequest(req *http.Request) *http.Request {
 func stringOf(fields map[string]any, name string) string {
 	s, _ := fields[name].(string)
 	return s
+}
+
+// Unseen reports whether r is one that nobody sees and that no id, secret or token
+// holds. A byte that is no UTF-8 is one, too. It comes with what was read from a file
+// or pasted.
+func Unseen(r rune) bool {
+	return unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == utf8.RuneError
 }
 
 // Printable reports whether s is made of the characters that RFC 6749 allows
