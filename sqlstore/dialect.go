@@ -44,7 +44,7 @@ type statements struct {
 	dueByKey *statement // (key, before): the rows that follow and that nobody holds
 
 	extend  *statement // (milliseconds, key, holder)
-	keep    *statement // (value, due, the next holder, key, holder)
+	keep    *statement // (value, due, key, holder)
 	release *statement // (key, holder)
 	forget  *statement // (key, holder): if it has no value
 	delete  *statement // (key, holder)
@@ -140,7 +140,7 @@ func (d Dialect) statements(table string) (*statements, error) {
 
 	const mine = ` WHERE "key" = ? AND holder = ? AND ` + tagged
 	q.extend = compile("extend", `UPDATE {table} SET until = {now} + ?::bigint`+mine)
-	q.keep = compile("keep", `UPDATE {table} SET "value" = ?, due = ?, holder = ?, until = 0`+mine)
+	q.keep = compile("keep", `UPDATE {table} SET "value" = ?, due = ?, holder = '', until = 0`+mine)
 	q.release = compile("release", `UPDATE {table} SET holder = '', until = 0`+mine)
 	q.forget = compile("forget", `DELETE FROM {table}`+mine+` AND "value" IS NULL`)
 	q.delete = compile("delete", `DELETE FROM {table}`+mine)

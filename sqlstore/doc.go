@@ -60,8 +60,8 @@
 // # SQLite
 //
 // Use WAL (PRAGMA journal_mode = WAL), so that reading does not wait for writing,
-// and set busy_timeout to some seconds, so that whoever writes waits for its turn.
-// With a driver that sleeps meanwhile and does not look at the context, a wait may
+// and set busy_timeout to a second, so that whoever writes waits for its turn, and does
+// not ask again and again. With a driver that sleeps meanwhile and does not look at the context, a wait may
 // outlast the context by that much. All processes have to be on one machine. A
 // database in memory needs DB.SetMaxOpenConns(1).
 //

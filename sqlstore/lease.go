@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"database/sql"
@@ -131,7 +132,7 @@ func (l *lease) extend(ctx context.Context, lost context.CancelCauseFunc) {
 		}
 		asked := time.Now()
 		attempt, cancel := context.WithTimeout(ctx, min(whole/6, time.Until(l.until)))
-		err := l.write(attempt, l.sql.extend, "", whole.Milliseconds())
+		err := l.write(attempt, l.sql.extend, func(row) bool { return false }, whole.Milliseconds())
 		cancel()
 		switch {
 		case ctx.Err() != nil:
@@ -158,10 +159,11 @@ func (l *lease) extend(ctx context.Context, lost context.CancelCauseFunc) {
 func (l *lease) keep(ctx context.Context, value []byte, due time.Time) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTimeout)
 	defer cancel()
-	after := l.id + "+"
+	value = notNil(value)
+	isKept := func(r row) bool { return r.there && bytes.Equal(r.value, value) }
 	for wait := 5 * time.Millisecond; ; wait = min(2*wait, 500*time.Millisecond) {
 		attempt, cancel := context.WithTimeout(ctx, attemptTimeout)
-		err := l.write(attempt, l.sql.keep, after, notNil(value), milliseconds(due), after)
+		err := l.write(attempt, l.sql.keep, isKept, value, milliseconds(due))
 		cancel()
 		if err == nil || errors.Is(err, ErrLeaseLost) {
 			return err
@@ -178,12 +180,12 @@ func (l *lease) keep(ctx context.Context, value []byte, due time.Time) error {
 func (l *lease) delete(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
-	return l.write(ctx, l.sql.delete, "")
+	return l.write(ctx, l.sql.delete, func(r row) bool { return !r.there })
 }
 
-// write runs a statement that changes the row while it is ours. After is who holds
-// the row when it was done, by which one is known whose answer was lost.
-func (l *lease) write(ctx context.Context, st *statement, after string, args ...any) error {
+// write runs a statement that changes the row while it is ours. Done knows a row by
+// which it was carried out before, and only its answer was lost.
+func (l *lease) write(ctx context.Context, st *statement, done func(row) bool, args ...any) error {
 	changed, err := l.store.exec(ctx, st, append(args, l.key, l.id)...)
 	if err != nil || changed == 1 {
 		return err
@@ -194,7 +196,7 @@ func (l *lease) write(ctx context.Context, st *statement, after string, args ...
 		return err
 	case rows[0].holder == l.id:
 		return errMixedUp
-	case after != "" && rows[0].holder == after, st == l.sql.delete && rows[0].holder == "" && !rows[0].there:
+	case done(rows[0]):
 		return nil
 	}
 	return fmt.Errorf("%w: another was in", ErrLeaseLost)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 )
 
@@ -15,7 +16,7 @@ import (
 var errMixedUp = errors.New("the answer is another statement's: let the pooler keep a connection's statements apart, or the driver send each in one piece")
 
 // run runs a statement, and runs it again whatever it failed of, three times at
-// least and for a second: a deadlock, a busy file, a statement that a pooler mixed
+// least and for a second: a deadlock, a statement that a pooler mixed
 // up, a server that is gone and has a successor. Every statement can be run again
 // without harm.
 func (s *Store) run(ctx context.Context, do func(conn *sql.Conn) error) error {
@@ -27,12 +28,18 @@ func (s *Store) run(ctx context.Context, do func(conn *sql.Conn) error) error {
 			return nil
 		case isOver(ctx):
 			return over(ctx, err)
-		case n >= 3 && time.Since(began) >= time.Second:
+		case n >= 3 && time.Since(began) >= time.Second && !s.isBusy(err):
 			return err
 		case pause(ctx, wait) != nil:
 			return over(ctx, err)
 		}
 	}
+}
+
+// isBusy reports whether err is SQLite's of a file that others write to: one's turn
+// comes. These are its own words, which no driver changes.
+func (s *Store) isBusy(err error) bool {
+	return s.Dialect == SQLite && strings.Contains(err.Error(), "is locked")
 }
 
 func (s *Store) try(ctx context.Context, do func(conn *sql.Conn) error) error {

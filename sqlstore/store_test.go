@@ -36,7 +36,7 @@ func TestStoreIsAStoreWhateverTheSettings(t *testing.T) {
 		"PostgreSQL, serializable":               {sqlstore.PostgreSQL, "default_transaction_isolation=serializable"},
 		"MySQL that counts found rows":           {sqlstore.MySQL, "clientFoundRows=true&interpolateParams=true"},
 		"MySQL, serializable":                    {sqlstore.MySQL, "tx_isolation='SERIALIZABLE'"},
-		"SQLite without WAL":                     {sqlstore.SQLite, "_pragma=journal_mode(DELETE)&_pragma=busy_timeout(1000)"},
+		"SQLite without WAL":                     {sqlstore.SQLite, "_pragma=journal_mode(DELETE)&_pragma=busy_timeout(0)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := find(t, settings.dialect)
