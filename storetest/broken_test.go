@@ -298,6 +298,19 @@ var broken = []struct {
 			return errors.Join(err, errors.Join(failed...))
 		}
 	})},
+	{"shows again what is due again", "Each shows once", changed(func(s *store) {
+		s.each = func(ctx context.Context, before time.Time, f visitor) error {
+			for {
+				n := 0
+				if err := s.Store.Each(ctx, before, func(key string, value []byte) error {
+					n++
+					return f(key, value)
+				}); err != nil || before.IsZero() || n == 0 {
+					return err
+				}
+			}
+		}
+	})},
 	{"lists keys twice", "Each is at home", listing(func(key string) []string { return []string{key, key} })},
 	{"lists a key that changes not at all", "Each is at home", changed(func(s *store) {
 		var changing sync.Map

@@ -363,3 +363,28 @@ func testEachContext(t *testing.T, s pinterest.Store) {
 		require.Equal(t, 3, n, "how often f ran though the context was over after the third time")
 	}
 }
+
+// What a sweep renews may be due again at once, and a sweep that met it again
+// would go on for ever.
+func testEachMovedAhead(t *testing.T, s pinterest.Store) {
+	const many, writers = 300, 4 // more than a page has
+	now := time.Now()
+	var wg sync.WaitGroup
+	for w := range writers {
+		wg.Go(func() {
+			for i := w; i < many; i += writers {
+				assert.NoError(t, s.Update(patient(t), fmt.Sprint("key ", i), returningDue("", now.Add(time.Duration(i-many)*time.Second))))
+			}
+		})
+	}
+	wg.Wait()
+	n, times := 0, make(map[string]int)
+	require.NoError(t, s.Each(patient(t), now.Add(time.Hour), func(key string, _ []byte) error {
+		if n++; n > many {
+			return errors.New("f was called more often than there are keys: again with those that it gave a later due")
+		}
+		times[key]++
+		return s.Update(patient(t), key, returningDue("", now.Add(time.Duration(n)*time.Second)))
+	}), "Each")
+	require.Len(t, times, many, "the keys that f was called with, and gave a later due that is still before the given time")
+}

@@ -84,6 +84,7 @@ var checks = []check{
 	{behaviour: "an error of f ends Each and comes back", run: testEachError, contract: showsDue},
 	{behaviour: "Each lets f use the store", run: testEachUse, contract: showsDue},
 	{behaviour: "Each can be left and leaves nothing open", run: testEachLeft, contract: showsDue},
+	{behaviour: "Each shows once what f moves ahead", run: testEachMovedAhead, contract: showsOnce},
 	{behaviour: "Each is at home in a changing store", run: testEachDuringChanges, contract: showsOnce},
 
 	{behaviour: "Updates of one key exclude each other", run: testExclusion, contract: excludes},
