@@ -62,7 +62,9 @@ type account struct {
 	TokenSource
 	client http.Client
 
-	borrowers int  // sweeps that renew it; guarded by Accounts.mu
+	// guarded by Accounts.mu
+	changes   int  // how often its token was saved or forgotten in this process
+	borrowers int  // sweeps that renew it
 	swept     bool // it was made for a sweep, and nobody else has asked for it
 }
 
@@ -88,7 +90,7 @@ func (a *Accounts) Save(ctx context.Context, key string, t *oauth2.Token) error 
 	if err != nil {
 		return err
 	}
-	changes := a.changed()
+	was, changes := a.changesOf(key)
 	t = known(t)
 	if err := checkTokens(t); err != nil {
 		return fmt.Errorf("pinterest: %w", err)
@@ -97,7 +99,7 @@ func (a *Accounts) Save(ctx context.Context, key string, t *oauth2.Token) error 
 	if err != nil {
 		return fmt.Errorf("pinterest: saving the token of key %q: %w", key, quiet(err, t))
 	}
-	a.set(key, t, changes)
+	a.set(key, t, was, changes)
 	return nil
 }
 
@@ -136,25 +138,25 @@ func (a *Accounts) Forget(ctx context.Context, key string) error {
 	if err != nil {
 		return err
 	}
-	changes := a.changed()
+	was, changes := a.changesOf(key)
 	if err := p.store.Delete(ctx, key); err != nil {
 		return fmt.Errorf("pinterest: forgetting the token of key %q: %w", key, wire.Quiet(err))
 	}
-	a.set(key, nil, changes)
+	a.set(key, nil, was, changes)
 	return nil
 }
 
 // set has key's source, if there is one, go on with t; or with what is kept, if
-// that is nil, or if more was saved or forgotten here since there were so many
-// changes.
-func (a *Accounts) set(key string, t *oauth2.Token, changes int) {
+// that is nil, or if it is not the one that was there before, with as many changes.
+func (a *Accounts) set(key string, t *oauth2.Token, was *account, changes int) {
 	a.mu.Lock()
-	alone := a.changes == changes
 	a.changes++
 	acc := a.find(key)
+	alone := acc != nil && acc == was && acc.changes == changes
 	var saved *renew.Token
 	var mended bool
 	if acc != nil {
+		acc.changes++
 		if t != nil {
 			saved = acc.origin.hold(t)
 		}
@@ -253,10 +255,21 @@ func (a *Accounts) find(key string) *account {
 	return a.sources[key].Value()
 }
 
+// changed returns how often a token was saved or forgotten in this process.
 func (a *Accounts) changed() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.changes
+}
+
+// changesOf returns the account of key that is in use, or nil, and its changes.
+func (a *Accounts) changesOf(key string) (acc *account, changes int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if acc = a.find(key); acc != nil {
+		changes = acc.changes
+	}
+	return acc, changes
 }
 
 func (a *Accounts) config() *Config {
@@ -303,8 +316,8 @@ func (a *Accounts) drop(key string) {
 	}
 }
 
-// Wait waits until no token is being renewed or saved, and then returns nil.
-// Call it before the process ends, and before the store is closed: a token that
+// Wait waits until no token is being renewed or saved in the background, and then
+// returns nil; a Save or Forget is its caller's to wait for. Call it before the process ends, and before the store is closed: a token that
 // is lost then can cost a login. Its error is that ctx was over before, and if a
 // token is not saved yet, why.
 func (a *Accounts) Wait(ctx context.Context) error {

@@ -1791,3 +1791,111 @@ func TestATokenThatWasWaitedForIsValidForTheCachesOfOAuth2(t *testing.T) {
 		assert.True(t, tok.Valid(), "after a renewal")
 	})
 }
+
+// A lateStore's answer to an Update may be late, after the lock is let go.
+type lateStore struct {
+	*moodyStore
+	late chan time.Duration
+}
+
+func (s *lateStore) Update(ctx context.Context, key string, f func(context.Context, []byte) ([]byte, time.Time, error)) error {
+	err := s.moodyStore.Update(ctx, key, f)
+	select {
+	case d := <-s.late:
+		time.Sleep(d)
+	default:
+	}
+	return err
+}
+
+func TestARenewalOfWhatIsJustBeingSavedIsNotDropped(t *testing.T) {
+	for _, latency := range []time.Duration{10 * time.Millisecond, 200 * time.Millisecond} {
+		for _, fails := range []bool{false, true} {
+			t.Run(fmt.Sprint(latency, ", failing ", fails), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					l := newLogin(t, &pinteresttest.Handler{StrictRotation: true, AccessLife: time.Hour, Latency: latency})
+					s := &lateStore{newMoodyStore(), make(chan time.Duration, 1)}
+					a := l.kept(t, s)
+					src := a.Source("account")
+					_, err := src.TokenContext(t.Context())
+					require.NoError(t, err)
+					time.Sleep(time.Hour) // expired
+					imported := &oauth2.Token{RefreshToken: l.fake.Login().RefreshToken}
+					s.late <- 100 * time.Millisecond
+					go func() {
+						time.Sleep(time.Millisecond) // it is in the store, and its answer on its way
+						if fails {
+							down := errors.New("down")
+							s.failSave.Store(&down)
+						}
+						_, err := src.TokenContext(t.Context())
+						assert.NoError(t, err)
+					}()
+					require.NoError(t, a.Save(t.Context(), "account", imported))
+					time.Sleep(400 * time.Millisecond)
+					s.failSave.Store(nil)
+					time.Sleep(5 * time.Second)
+					_, err = src.TokenContext(t.Context())
+					assert.NoError(t, err)
+					assert.Zero(t, l.fake.Counts().Replays)
+				})
+			})
+		}
+	}
+}
+
+func TestARefreshOfWhatIsJustBeingSavedIsNotDropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, &pinteresttest.Handler{StrictRotation: true, OldAccessDies: true, AccessLife: time.Hour})
+		s := &lateStore{newMoodyStore(), make(chan time.Duration, 1)}
+		a := l.kept(t, s)
+		src := a.Source("account")
+		_, err := src.TokenContext(t.Context())
+		require.NoError(t, err)
+		s.late <- 100 * time.Millisecond
+		go func() {
+			time.Sleep(time.Millisecond)
+			_, err := src.Refresh(t.Context()) // adopts the login and renews that
+			assert.NoError(t, err)
+		}()
+		require.NoError(t, a.Save(t.Context(), "account", l.fake.Login()))
+		client := a.Client("account")
+		for range 50 {
+			resp, err := client.Get("https://api.pinterest.com/v5/user_account")
+			require.NoError(t, err)
+			resp.Body.Close()
+			time.Sleep(time.Second)
+		}
+		kept, err := src.TokenContext(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, saved(t, s).AccessToken, kept.AccessToken, "the source goes on with a token older than the store's")
+		c := l.fake.Counts()
+		assert.Zero(t, c.Unauthorized)
+		assert.Zero(t, c.Replays)
+	})
+}
+
+func TestALoginBesideAnotherTakesNoGoodTokenAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, &pinteresttest.Handler{})
+		s := newMoodyStore()
+		a := l.kept(t, s)
+		client := a.Client("account")
+		call(t, client)
+		s.slow.Store(int64(100 * time.Millisecond))
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			time.Sleep(10 * time.Millisecond)
+			assert.NoError(t, a.Save(t.Context(), "account", l.fake.Login()))
+		})
+		wg.Go(func() { assert.NoError(t, a.Save(t.Context(), "bob", l.fake.Login())) })
+		wg.Wait()
+		down := errors.New("the store is down")
+		s.failLoad.Store(&down)
+		s.slowLoad.Store(int64(5 * time.Second))
+		start := time.Now()
+		_, err := client.Get("https://api.pinterest.com/v5/user_account")
+		assert.NoError(t, err, "a token that was just saved here is good, and a request fails")
+		assert.Zero(t, time.Since(start), "and waits")
+	})
+}

@@ -129,7 +129,7 @@ func (c *Config) post(ctx context.Context, op string, to *url.URL, r wire.Reques
 		return nil, &Error{Op: op, Err: &passingError{errors.New(a.Problem)}}
 	case a.Problem == "" && token == "":
 		a.Problem = "the answer has no access_token"
-	case a.Problem == "":
+	case a.Problem == "" && a.StatusCode/100 == 2:
 		a.Problem = "the answer's access_token has characters that no header can carry"
 	}
 	return nil, refusal(op, a)

@@ -118,7 +118,11 @@ func readAll(resp *http.Response) []byte {
 	if resp.Body == nil { // as a mock's can be
 		return nil
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	const most = 1 << 20
+	body, err := io.ReadAll(io.LimitReader(resp.Body, most+1))
+	if len(body) > most {
+		body, err = body[:most], io.ErrUnexpectedEOF
+	}
 	resp.Body.Close()
 	rest, end := io.Pipe()
 	end.CloseWithError(err) // nil is io.EOF

@@ -593,7 +593,7 @@ func TestWhatA401SaidIsTheCallersToReadHoweverItEnds(t *testing.T) {
 	}{
 		"whole":    {strings.NewReader("said"), "said", nil},
 		"broken":   {io.MultiReader(strings.NewReader("said"), iotest.ErrReader(io.ErrUnexpectedEOF)), "said", io.ErrUnexpectedEOF},
-		"too long": {strings.NewReader(strings.Repeat("x", most+1)), strings.Repeat("x", most), nil},
+		"too long": {strings.NewReader(strings.Repeat("x", most+1)), strings.Repeat("x", most), io.ErrUnexpectedEOF},
 	} {
 		w := &wire{answer: func(r *http.Request) (*http.Response, error) {
 			if r.URL.Path == "/v5/oauth/token" {

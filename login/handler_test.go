@@ -133,6 +133,18 @@ func TestAUserLogsIn(t *testing.T) {
 	assert.Equal(t, "session", cookies[0].Name)
 }
 
+func TestDoneMaySendHintsBeforeItsAnswer(t *testing.T) {
+	s := newSite(t)
+	browser := s.browser(t)
+	callback := s.start(t, browser)
+	s.handler.Done = func(w http.ResponseWriter, _ *http.Request, _ *oauth2.Token, _ error) {
+		w.WriteHeader(http.StatusEarlyHints)
+		w.WriteHeader(http.StatusTeapot)
+	}
+	status, _, _ := get(t, browser, callback)
+	assert.Equal(t, http.StatusTeapot, status)
+}
+
 func TestCookiesThatOthersSetBeforeTheCallbackStay(t *testing.T) {
 	h := &login.Handler{
 		Config: &pinterest.Config{ClientID: "1", ClientSecret: "2", RedirectURL: "http://localhost:8085/"},

@@ -170,10 +170,14 @@ var (
 func (s *Source) Token() *Token { return s.token.Load() }
 
 // Set has the source go on with t, or with what is kept if t is nil, and reports
-// whether that ends a trouble. What a renewal under way brings is dropped.
+// whether that ends a trouble. What a renewal under way brings is dropped, unless it
+// renews t; and so is t, if that is renewed already: it was kept a moment ago.
 func (s *Source) Set(t *Token) (mended bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if t.Same(s.former) {
+		return false
+	}
 	if r := s.renewal.Load(); r != nil {
 		r.stale = true
 	}
@@ -361,7 +365,7 @@ func (s *Source) settle(r *renewal) {
 	defer close(r.done)
 	s.mu.Lock()
 	s.renewal.Store(nil)
-	if r.stale {
+	if r.stale && !(r.out.Result == Renewed && r.out.Former.Same(s.token.Load())) {
 		r.out = Outcome{}
 		s.mu.Unlock()
 		return
