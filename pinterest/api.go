@@ -56,7 +56,7 @@ to log in again.`,
 				if err != nil {
 					return err
 				}
-				return a.Run(c.Context(), access, c.InOrStdin(), c.OutOrStdout())
+				return accounts.Advise(a.Run(c.Context(), access, c.InOrStdin(), c.OutOrStdout()), of.Login())
 			})
 		},
 	}
@@ -64,9 +64,9 @@ to log in again.`,
 	f.SortFlags = false
 	f.StringArrayVarP(&a.Text, "raw-field", "f", nil, "add a field: `key=value`, which is text")
 	f.StringArrayVarP(&a.Typed, "field", "F", nil, "add a field: `key=value`, which is what it looks like")
-	f.StringVar(&a.Input, "input", "", "send this file as the body, - for standard input")
+	f.StringVar(&a.Input, "input", "", "send this `file` as the body, - for standard input")
 	f.BoolVar(&a.Paginate, "paginate", false, "print all pages of a list")
-	f.StringVar(&a.JQ, "jq", "", "print what this jq filter makes of the answer, like '.items[].name'")
+	f.StringVar(&a.JQ, "jq", "", "print what this jq `filter` makes of the answer, like '.items[].name'")
 	f.BoolVarP(&a.Include, "include", "i", false, "print the answer's status and headers, too")
 	accountFlag(c, &name)
 	storeFlag(c, &store)

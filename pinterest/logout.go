@@ -42,6 +42,9 @@ const elsewhere = "to end its access, disconnect the app in your settings at htt
 
 func logout(c *cobra.Command, v *accounts.Store, name string) error {
 	ctx, w := c.Context(), c.ErrOrStderr()
+	if err := accounts.CheckName(name); err != nil {
+		return err
+	}
 	a, err := v.Account(ctx, name)
 	var f *say.Failure
 	if errors.As(err, &f) && f.Status == say.StatusReauthorize {

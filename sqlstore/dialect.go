@@ -36,12 +36,11 @@ type statements struct {
 	probe  string // fails if the table cannot be used
 	health string // asks for settings that would lose what is kept
 
-	claim    *statement // (key, holder, milliseconds): the row, if it is the holder's now
-	load     *statement // (key): the row, or nothing in its place
-	all      *statement // (key): the rows that follow
-	due      *statement // (due, before): the rows that follow and that nobody holds
-	sameDue  *statement // (due, key): the same, of one due
-	dueByKey *statement // (key, before): the rows that follow and that nobody holds
+	claim   *statement // (key, holder, milliseconds): the row, if it is the holder's now
+	load    *statement // (key): the row, or nothing in its place
+	all     *statement // (key): the rows that follow
+	due     *statement // (due, before): the rows that follow and that nobody holds
+	sameDue *statement // (due, key): the same, of one due
 
 	extend  *statement // (milliseconds, key, holder)
 	keep    *statement // (value, due, key, holder)
@@ -125,7 +124,7 @@ func (d Dialect) statements(table string) (*statements, error) {
 	}
 
 	page := func(what, where, order string) *statement {
-		text := `SELECT ` + row + `''::text, due FROM {table} AS t WHERE t."value" IS NOT NULL AND ` + where + ` ORDER BY ` + order + ` LIMIT {rows}`
+		text := `SELECT ` + row + `(CASE WHEN until > {now} THEN holder ELSE '' END), due FROM {table} AS t WHERE t."value" IS NOT NULL AND ` + where + ` ORDER BY ` + order + ` LIMIT {rows}`
 		if d == PostgreSQL { // a row that is none, lest no answer to another question be taken for an empty page
 			text = `(` + text + `) UNION ALL SELECT {tag}::text, NULL, NULL, 0::bigint, ''::text, 0::bigint`
 		}
@@ -136,7 +135,6 @@ func (d Dialect) statements(table string) (*statements, error) {
 	q.all = page("all", `t."key" > ?`, `t."key"`)
 	q.due = page("due", `due > ? AND due < ? AND until <= {now}`, `due, t."key"`)
 	q.sameDue = page("same due", `due = ? AND t."key" > ? AND until <= {now}`, `t."key"`)
-	q.dueByKey = page("due by key", `t."key" > ? AND due + 0 > 0 AND due + 0 < ? AND until <= {now}`, `t."key"`)
 
 	const mine = ` WHERE "key" = ? AND holder = ? AND ` + tagged
 	q.extend = compile("extend", `UPDATE {table} SET until = {now} + ?::bigint`+mine)

@@ -26,9 +26,9 @@ func (s *Store) Each(ctx context.Context, before time.Time, f func(key string, v
 	if err != nil {
 		return err
 	}
-	// Rows are read by their due, for which there is an index. One that f moves
+	// What is due is read by its due, for which there is an index. A row that f moves
 	// ahead comes again, and is known by its key. If there are more of these than
-	// can be remembered, the rest is read by key.
+	// can be remembered, all rows are read by key, for the rest.
 	limit := max(2, before.Add(time.Millisecond-1).UnixMilli())
 	byDue, sameDue, seen := !before.IsZero(), false, make(map[string]bool)
 	for last := (row{key: []byte{}}); ; {
@@ -38,8 +38,6 @@ func (s *Store) Each(ctx context.Context, before time.Time, f func(key string, v
 			page, args = q.sameDue, []any{last.due, last.key}
 		case byDue:
 			page, args = q.due, []any{last.due, limit}
-		case !before.IsZero():
-			page, args = q.dueByKey, []any{last.key, limit}
 		}
 		rows, err := s.ask(ctx, page, args...)
 		if err != nil {
@@ -51,7 +49,7 @@ func (s *Store) Each(ctx context.Context, before time.Time, f func(key string, v
 				continue
 			}
 			n, size, last = n+1, size+len(r.value), r
-			if seen[string(r.key)] {
+			if !before.IsZero() && (seen[string(r.key)] || r.due == 0 || r.due >= limit || r.holder != "") {
 				continue
 			}
 			if err := ctx.Err(); err != nil {

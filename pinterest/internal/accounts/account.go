@@ -5,12 +5,12 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/oauth2"
 
@@ -45,8 +45,8 @@ type Account struct {
 
 // CheckName refuses what can be no name of an account.
 func CheckName(name string) error {
-	if name == "" || strings.ContainsFunc(name, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
-		return say.WrongUsage("--account or "+EnvAccount+" is empty, or holds white space or a control character", "give it a name like "+DefaultName)
+	if name == "" || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) || r == ' ' || r == utf8.RuneError }) {
+		return say.WrongUsage("--account or "+EnvAccount+" is empty, or holds white space or a character that cannot be seen", "give it a name like "+DefaultName)
 	}
 	return nil
 }
@@ -63,6 +63,9 @@ func (a *Account) Login() string {
 			name = strconv.Quote(a.Name) // not for a shell, but harmless to a terminal
 		}
 		line += " --account " + name
+	}
+	if a.Token != nil && a.OwnedByApp() {
+		line += " --client-credentials"
 	}
 	return line + a.store.Args()
 }
@@ -145,7 +148,7 @@ func (a *Account) Source(ctx context.Context, renew bool) (*pinterest.TokenSourc
 		return nil, err
 	}
 	due := renew || nearlyExpired(a.Token)
-	if due && problem != nil {
+	if due && problem != nil && (renew || !a.Token.Valid()) {
 		return nil, problem
 	}
 	src := a.store.Accounts(conf, a.store.Tokens).Source(a.Name)
@@ -161,6 +164,11 @@ func (a *Account) Source(ctx context.Context, renew bool) (*pinterest.TokenSourc
 		}
 	}
 	_, err = src.Refresh(ctx)
+	if err != nil && !renew {
+		if _, good := src.TokenContext(ctx); good == nil {
+			return src, nil // for the little that is left of its life
+		}
+	}
 	return src, Advise(err, a.Login())
 }
 
@@ -188,11 +196,14 @@ func (a *Account) Revoke(ctx context.Context) error {
 	}
 	var outcome error
 	err = a.store.Tokens.Update(ctx, a.Name, func(ctx context.Context, data []byte) ([]byte, time.Time, error) {
+		if data == nil {
+			return nil, time.Time{}, errAsIs // somebody was first
+		}
 		t, err := pinterest.UnmarshalToken(data)
 		if err == nil {
 			err = conf.Revoke(ctx, t)
 		}
-		if errors.Is(err, pinterest.ErrReauthorize) || errors.Is(err, fs.ErrNotExist) {
+		if errors.Is(err, pinterest.ErrReauthorize) {
 			err = nil // it is dead
 		}
 		outcome = err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -28,11 +29,10 @@ func (v *Store) Accounts(conf *pinterest.Config, s pinterest.Store) *pinterest.A
 func (v *Store) Settled(ctx context.Context, err error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), savingLimit)
 	defer cancel()
-	for _, a := range v.used {
-		if a.Wait(ctx) != nil && err == nil {
-			err = say.WithHint(errors.New("the renewed token could not be saved, and the one before may be dead"),
-				"mend the store; if the next command says so, log in again")
-		}
+	v.used = slices.DeleteFunc(v.used, func(a *pinterest.Accounts) bool { return a.Wait(ctx) == nil })
+	if len(v.used) > 0 && err == nil {
+		err = say.WithHint(errors.New("the renewed token could not be saved, and the one before may be dead"),
+			"mend the store; if the next command says so, log in again")
 	}
 	return err
 }

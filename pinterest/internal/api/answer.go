@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 
 	"github.com/itchyny/gojq"
@@ -65,17 +66,22 @@ func (a *Call) printFiltered(ctx context.Context, data []byte) error {
 	if err := d.Decode(&value); err != nil {
 		return say.WithHint(errors.New("the answer is not JSON, which --jq has to have"), "leave out --jq to see it")
 	}
-	for results := a.filter.RunWithContext(ctx, value); ; {
+	results := a.filter.RunWithContext(ctx, value)
+	for {
+		v, ok := results.Next()
+		if !ok {
+			return nil
+		}
 		var err error
-		switch v, ok := results.Next(); v := v.(type) {
+		switch v := v.(type) {
 		case error:
+			if halt, ok := errors.AsType[*gojq.HaltError](v); ok && halt.Value() == nil {
+				return nil
+			}
 			return say.WithHint(fmt.Errorf("--jq: %s", say.OneLine(v.Error())), "leave out --jq to see the answer")
 		case string:
 			_, err = fmt.Fprintln(a.out, v)
 		default:
-			if !ok {
-				return nil
-			}
 			var text []byte
 			if text, err = gojq.Marshal(v); err == nil {
 				err = a.print(text)
@@ -146,7 +152,7 @@ func goOn(err error, bookmark string) error {
 	}
 	f := &say.Failure{Err: err, Status: say.StatusFailed}
 	errors.As(err, &f)
-	hint := "to go on after the last whole page, add -f bookmark=" + say.ShellWord(bookmark)
+	hint := "to go on after the last whole page, add bookmark=" + url.QueryEscape(bookmark) + " to the query of the path"
 	if f.Hint != "" {
 		hint = f.Hint + "; " + hint
 	}

@@ -83,7 +83,7 @@ func TestAListThatIsReadByPOSTGetsItsBodyEachTime(t *testing.T) {
 		}
 		return answer(200, nil, strings.NewReader(`{"bookmark":"next"}`)), err
 	})
-	require.NoError(t, run(t, rt, strings.NewReader(`{"filters":1}`), io.Discard, &Call{Paginate: true, Input: "-"}, "products"))
+	require.NoError(t, run(t, rt, strings.NewReader(`{"filters":1}`), io.Discard, &Call{Paginate: true, Input: "-"}, "POST", "products"))
 	assert.Equal(t, []string{
 		`POST /v5/products {"filters":1}`,
 		`POST /v5/products?bookmark=next {"filters":1}`,

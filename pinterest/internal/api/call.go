@@ -57,8 +57,11 @@ func (a *Call) Check(args []string) error {
 		return err
 	}
 	if a.method == "" {
+		if a.Paginate && a.Input != "" {
+			return say.WrongUsage("--paginate reads lists by GET, and --input needs a body", "if this list is read by POST, say so: pinterest api POST "+say.ShellWord(a.path))
+		}
 		a.method = http.MethodGet
-		if len(a.fields) > 0 && !a.Paginate || a.Input != "" {
+		if !a.Paginate && (len(a.fields) > 0 || a.Input != "") {
 			a.method, a.implied = http.MethodPost, a.Input == ""
 		}
 	}
@@ -93,7 +96,7 @@ func (a *Call) Run(ctx context.Context, access Access, stdin io.Reader, out io.W
 }
 
 func (a *Call) call(ctx context.Context, stdin io.Reader) error {
-	if err := a.prepare(files{ctx, stdin}); err != nil {
+	if err := a.prepare(&files{ctx, stdin}); err != nil {
 		return err
 	}
 	if a.Paginate {
@@ -104,7 +107,7 @@ func (a *Call) call(ctx context.Context, stdin io.Reader) error {
 }
 
 // prepare turns fields and input into query and body.
-func (a *Call) prepare(f files) error {
+func (a *Call) prepare(f *files) error {
 	var err error
 	switch {
 	case a.Input != "":

@@ -62,6 +62,9 @@ func (a *Call) refused(ctx context.Context, resp *http.Response, said []byte) er
 		}
 	case status == http.StatusBadRequest && len(a.fields) > 0:
 		f.Hint = "-f sends text, which ids are, too; -F sends true, false, null and numbers as such"
+		if a.implied {
+			f.Hint += "; if a query was meant, begin with GET, as in: pinterest api GET " + say.ShellWord(a.path)
+		}
 	}
 	return f
 }

@@ -47,8 +47,7 @@ func apiURL(base, path string) (*url.URL, error) {
 	}
 	u, err := url.Parse(path)
 	if err == nil && u.Scheme == "" && u.Host == "" {
-		path = strings.TrimPrefix(path, "/")
-		path = strings.TrimPrefix(path, strings.Trim(api.Path, "/")+"/")
+		path = strings.TrimPrefix(strings.TrimPrefix(path, "/"), "v5/")
 		u, err = url.Parse(strings.TrimSuffix(base, "/") + "/" + path)
 	}
 	switch {

@@ -35,6 +35,14 @@ func TestAPathOfTheAPIIsTakenInEveryFormThatUsersHaveSeen(t *testing.T) {
 	}
 }
 
+func TestAPathBehindAServerWithAPathOfItsOwn(t *testing.T) {
+	for _, path := range []string{"user_account", "/v5/user_account", "v5/user_account"} {
+		u, err := apiURL("https://proxy.test/pinterest/v5", path)
+		require.NoError(t, err)
+		assert.Equal(t, "https://proxy.test/pinterest/v5/user_account", u.String())
+	}
+}
+
 func TestNoOtherHostIsCalledWithTheAccountsToken(t *testing.T) {
 	for _, path := range []string{
 		"https://evil.test/v5/user_account",

@@ -30,10 +30,11 @@ func openBy(list, page string) error {
 		if len(words) == 0 {
 			continue
 		}
-		if i := slices.Index(words, "%s"); i > 0 {
-			words[i] = page
-		} else {
+		if !strings.Contains(line, "%s") {
 			words = append(words, page)
+		}
+		for i := range words[1:] {
+			words[i+1] = strings.ReplaceAll(words[i+1], "%s", page)
 		}
 		err := exec.Command(words[0], words[1:]...).Run()
 		if err == nil {
