@@ -152,27 +152,24 @@ func (a *Accounts) set(key string, t *oauth2.Token, was *account, changes int) {
 	a.mu.Lock()
 	a.changes++
 	acc := a.find(key)
-	alone := acc != nil && acc == was && acc.changes == changes
-	var saved *renew.Token
-	var mended bool
-	if acc != nil {
-		acc.changes++
-		if t != nil {
-			saved = acc.origin.hold(t)
-		}
-		if alone {
-			mended = acc.renew.Set(saved)
-		} else {
-			mended = acc.renew.Set(nil)
-		}
+	if acc == nil {
+		a.mu.Unlock()
+		return
 	}
+	var saved, next *renew.Token
+	if t != nil {
+		saved = acc.origin.hold(t)
+	}
+	if acc == was && acc.changes == changes {
+		next = saved
+	}
+	acc.changes++
+	mended := acc.renew.Set(next)
 	a.mu.Unlock()
 	if mended {
 		acc.origin.logMended(saved)
 	}
-	if acc != nil {
-		time.Sleep(renew.Soon + 1) // a cache of x/oauth2 may have the former token for so long
-	}
+	time.Sleep(renew.Soon + 1) // a cache of x/oauth2 may have the former token for so long
 }
 
 // Source returns the source of key's tokens. There is one for each key while it
@@ -317,9 +314,9 @@ func (a *Accounts) drop(key string) {
 }
 
 // Wait waits until no token is being renewed or saved in the background, and then
-// returns nil; a Save or Forget is its caller's to wait for. Call it before the process ends, and before the store is closed: a token that
-// is lost then can cost a login. Its error is that ctx was over before, and if a
-// token is not saved yet, why.
+// returns nil; a Save or Forget is its caller's to wait for. Call it before the
+// process ends, and before the store is closed: a token that is lost then can cost a
+// login. Its error is that ctx was over before, and if a token is not saved yet, why.
 func (a *Accounts) Wait(ctx context.Context) error {
 	for {
 		busy := a.busy()

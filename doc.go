@@ -90,10 +90,9 @@
 //
 // Every failure to get a token is an [*Error]. Two of them call for a person:
 // [ErrReauthorize], when the user has to log in again, and [ErrClientRejected],
-// when the app's operator has to act. Of everything else [Error.Temporary] says whether
-// it can pass by itself. The
-// token endpoint's refusals are also a [*oauth2.RetrieveError], whose ErrorCode
-// is RFC 6749's word for Pinterest's number.
+// when the app's operator has to act. Of everything else [Error.Temporary] says
+// whether it can pass by itself. The token endpoint's refusals are also a
+// [*oauth2.RetrieveError], whose ErrorCode is RFC 6749's word for Pinterest's number.
 //
 // What a server, a store or a callback says is shown in errors and log records
 // only where it reads like words: what looks opaque is left out, as it could be

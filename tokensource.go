@@ -62,9 +62,9 @@ func (s *TokenSource) Token() (*oauth2.Token, error) {
 	if err := s.usable(); err != nil {
 		return nil, err
 	}
-	now := time.Now()
+	now, before := time.Now(), s.renew.Token()
 	t, err := s.get(s.origin.ctx, now)
-	if err == nil && time.Since(now) > renew.Soon/4 { // it was waited for, and a cache would find it over too soon
+	if err == nil && t != before { // it was waited for, and a cache would find it over too soon
 		now = time.Now()
 		t, err = s.get(s.origin.ctx, now)
 	}

@@ -11,8 +11,8 @@ import (
 // ErrLeaseLost is the error of an Update that was shut out for longer than its
 // lease, because the process stood still or could not reach Redis, while another
 // Update or Delete came in: what f returned is not kept any more, or never was, and
-// what is kept may be newer. It is also the [context.Cause] that ends the context of f as soon as
-// the lease may have run out.
+// what is kept may be newer. It is also the [context.Cause] that ends the context
+// of f as soon as the lease may have run out.
 var ErrLeaseLost = errors.New("redisstore: lease lost")
 
 // A lease keeps others from a key while an Update runs.
