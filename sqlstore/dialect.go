@@ -36,11 +36,10 @@ type statements struct {
 	probe  string // fails if the table cannot be used
 	health string // asks for settings that would lose what is kept
 
-	claim   *statement // (key, holder, milliseconds): the row, if it is the holder's now
-	load    *statement // (key): the row, or nothing in its place
-	all     *statement // (key): the rows that follow
-	due     *statement // (due, before): the rows that follow and that nobody holds
-	sameDue *statement // (due, key): the same, of one due
+	claim *statement // (key, holder, milliseconds): the row, if it is the holder's now
+	load  *statement // (key): the row, or nothing in its place
+	all   *statement // (key): the rows that follow
+	due   *statement // (due, due, key, before): the rows that follow by due and key, and that nobody holds
 
 	extend  *statement // (milliseconds, key, holder)
 	keep    *statement // (value, due, key, holder)
@@ -133,8 +132,7 @@ func (d Dialect) statements(table string) (*statements, error) {
 		return p
 	}
 	q.all = page("all", `t."key" > ?`, `t."key"`)
-	q.due = page("due", `due > ? AND due < ? AND until <= {now}`, `due, t."key"`)
-	q.sameDue = page("same due", `due = ? AND t."key" > ? AND until <= {now}`, `t."key"`)
+	q.due = page("due", `due >= ? AND (due > ? OR t."key" > ?) AND due < ? AND until <= {now}`, `due, t."key"`)
 
 	const mine = ` WHERE "key" = ? AND holder = ? AND ` + tagged
 	q.extend = compile("extend", `UPDATE {table} SET until = {now} + ?::bigint`+mine)

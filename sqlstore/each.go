@@ -30,14 +30,12 @@ func (s *Store) Each(ctx context.Context, before time.Time, f func(key string, v
 	// ahead comes again, and is known by its key. If there are more of these than
 	// can be remembered, all rows are read by key, for the rest.
 	limit := max(2, before.Add(time.Millisecond-1).UnixMilli())
-	byDue, sameDue, seen := !before.IsZero(), false, make(map[string]bool)
-	for last := (row{key: []byte{}}); ; {
+	byDue, seen := !before.IsZero(), make(map[string]bool)
+	last := row{key: []byte{}, due: 1}
+	for full := true; full; {
 		page, args := q.all, []any{last.key}
-		switch {
-		case sameDue: // the rest of those that are due when the last one is
-			page, args = q.sameDue, []any{last.due, last.key}
-		case byDue:
-			page, args = q.due, []any{last.due, limit}
+		if byDue {
+			page, args = q.due, []any{last.due, last.due, last.key, limit}
 		}
 		rows, err := s.ask(ctx, page, args...)
 		if err != nil {
@@ -62,18 +60,12 @@ func (s *Store) Each(ctx context.Context, before time.Time, f func(key string, v
 				return err
 			}
 		}
-		full := n == pageRows || size >= pageBytes
-		switch {
-		case len(seen) > maxSeen && byDue:
-			byDue, sameDue, last = false, false, row{key: []byte{}}
-		case full:
-			sameDue = byDue
-		case sameDue:
-			sameDue = false
-		default:
-			return ctx.Err()
+		full = n == pageRows || size >= pageBytes
+		if full && byDue && len(seen) > maxSeen {
+			byDue, last.key = false, []byte{}
 		}
 	}
+	return ctx.Err()
 }
 
 // milliseconds returns what is kept of due. It rounds down, so that no key is seen
