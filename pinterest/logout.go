@@ -45,7 +45,7 @@ func logout(c *cobra.Command, v *accounts.Store, name string) error {
 	if err := accounts.CheckName(name); err != nil {
 		return err
 	}
-	a, err := v.Account(ctx, name)
+	a, err := v.Load(ctx, name)
 	var f *say.Failure
 	if errors.As(err, &f) && f.Status == say.StatusReauthorize {
 		return say.WithHint(f.Err, `"pinterest status`+v.Args()+`" lists the accounts`)

@@ -9,12 +9,11 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"golang.org/x/oauth2"
 
 	"github.com/go-pinterest/pinterest"
+	"github.com/go-pinterest/pinterest/internal/wire"
 	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
@@ -45,7 +44,7 @@ type Account struct {
 
 // CheckName refuses what can be no name of an account.
 func CheckName(name string) error {
-	if name == "" || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) || r == ' ' || r == utf8.RuneError }) {
+	if name == "" || strings.ContainsFunc(name, wire.Unseen) {
 		return say.WrongUsage("--account or "+EnvAccount+" is empty, or holds white space or a character that cannot be seen", "give it a name like "+DefaultName)
 	}
 	return nil

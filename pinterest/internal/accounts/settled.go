@@ -17,11 +17,20 @@ import (
 const savingLimit = 2 * time.Minute
 
 // Accounts returns the accounts of conf's app in s, which is v's store of tokens
-// or shows a part of it.
+// or shows a part of it. Those that it returned before must not be used any more:
+// it keeps them only until their tokens are saved.
 func (v *Store) Accounts(conf *pinterest.Config, s pinterest.Store) *pinterest.Accounts {
+	over, cancel := context.WithCancel(context.Background())
+	cancel()
+	v.settle(over)
 	a := &pinterest.Accounts{Config: conf, Store: s}
 	v.used = append(v.used, a)
 	return a
+}
+
+// settle waits for what was used, and keeps what is not settled when ctx ends.
+func (v *Store) settle(ctx context.Context) {
+	v.used = slices.DeleteFunc(v.used, func(a *pinterest.Accounts) bool { return a.Wait(ctx) == nil })
 }
 
 // Settled returns err when all that was renewed is saved, or else what is wrong
@@ -29,7 +38,7 @@ func (v *Store) Accounts(conf *pinterest.Config, s pinterest.Store) *pinterest.A
 func (v *Store) Settled(ctx context.Context, err error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), savingLimit)
 	defer cancel()
-	v.used = slices.DeleteFunc(v.used, func(a *pinterest.Accounts) bool { return a.Wait(ctx) == nil })
+	v.settle(ctx)
 	if len(v.used) > 0 && err == nil {
 		err = say.WithHint(errors.New("the renewed token could not be saved, and the one before may be dead"),
 			"mend the store; if the next command says so, log in again")

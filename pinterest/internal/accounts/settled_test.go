@@ -108,3 +108,17 @@ func TestACommandDoesNotEndInTheMiddleOfARenewal(t *testing.T) {
 		assert.Empty(t, told.String())
 	})
 }
+
+func TestAPassThatHasEndedIsNotKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var h pinteresttest.Handler
+		v, a, _ := expired(t, &h, 10*time.Second)
+		_, err := a.Source("a").Token()
+		require.NoError(t, err)
+		again := v.Accounts(a.Config, a.Store)
+		assert.Equal(t, []*pinterest.Accounts{a, again}, v.used, "the token of the first is not saved yet")
+		require.NoError(t, a.Wait(t.Context()))
+		third := v.Accounts(a.Config, a.Store)
+		assert.Equal(t, []*pinterest.Accounts{third}, v.used)
+	})
+}
