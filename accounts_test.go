@@ -105,6 +105,17 @@ func put(t *testing.T, s pinterest.Store, key string, data []byte) {
 	require.NoError(t, s.Update(t.Context(), key, func(context.Context, []byte) ([]byte, time.Time, error) { return data, time.Now(), nil }))
 }
 
+// beforeFailover returns the source of l's kept token and its store, and what brings
+// back what that holds now: a failover to a replica that lagged behind.
+func beforeFailover(t *testing.T, l *login) (src *pinterest.TokenSource, s pinterest.Store, failOver func()) {
+	t.Helper()
+	s = pinterest.NewMemoryStore()
+	src = fleet(t, l, s, 1)[0]
+	before, err := s.Load(t.Context(), "account")
+	require.NoError(t, err)
+	return src, s, func() { put(t, s, "account", before) }
+}
+
 // saved is the token that s holds.
 func saved(t *testing.T, s pinterest.Store) *oauth2.Token {
 	t.Helper()
@@ -788,14 +799,11 @@ func TestAnUnsavedTokenGivesWayToALoginAndIsUsedMeanwhile(t *testing.T) {
 func TestATokenThatTheStoreLostIsRenewedFromMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLogin(t, &pinteresttest.Handler{StrictRotation: true})
-		s := pinterest.NewMemoryStore()
-		src := fleet(t, l, s, 1)[0]
-		before, err := s.Load(t.Context(), "account")
-		require.NoError(t, err)
+		src, s, failOver := beforeFailover(t, l)
 		time.Sleep(31 * day)
-		_, err = src.Token()
+		_, err := src.Token()
 		require.NoError(t, err)
-		put(t, s, "account", before)
+		failOver()
 		time.Sleep(31 * day)
 		tok, err := src.TokenContext(t.Context())
 		require.NoError(t, err)
@@ -1549,13 +1557,10 @@ func TestATokenThatTheStoreLostIsSavedAgain(t *testing.T) {
 		var log journal
 		l := newLogin(t, &pinteresttest.Handler{StrictRotation: true})
 		l.conf.Logger = log.logger()
-		s := pinterest.NewMemoryStore()
-		src := fleet(t, l, s, 1)[0]
-		before, err := s.Load(t.Context(), "account")
-		require.NoError(t, err)
+		src, s, failOver := beforeFailover(t, l)
 		renewed, err := src.Refresh(t.Context())
 		require.NoError(t, err)
-		put(t, s, "account", before)
+		failOver()
 		log.since()
 		time.Sleep(time.Minute)
 		_, err = src.Token() // looks
@@ -1757,13 +1762,10 @@ func TestALogoutThatARenewalFindsStandsThoughTheStoreCannotBeReadAgain(t *testin
 func TestATokenThatTheStoreLostIsNotGivenUpForTheOldOneWhenPinterestFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLogin(t, &pinteresttest.Handler{StrictRotation: true})
-		s := pinterest.NewMemoryStore()
-		src := fleet(t, l, s, 1)[0]
-		before, err := s.Load(t.Context(), "account")
+		src, _, failOver := beforeFailover(t, l)
+		_, err := src.Refresh(t.Context())
 		require.NoError(t, err)
-		_, err = src.Refresh(t.Context())
-		require.NoError(t, err)
-		put(t, s, "account", before)
+		failOver()
 		time.Sleep(31 * day)
 		unavailable := pinteresttest.Fault{Status: http.StatusServiceUnavailable}
 		l.fake.Fail("/v5/oauth/token", unavailable, unavailable, unavailable, unavailable)

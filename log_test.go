@@ -37,6 +37,13 @@ func (j *journal) logger() *slog.Logger {
 	}}))
 }
 
+// config returns a Config that logs to j.
+func (j *journal) config() *pinterest.Config {
+	conf := testConfig()
+	conf.Logger = j.logger()
+	return conf
+}
+
 // since returns the lines since it was last called.
 func (j *journal) since() (lines []string) {
 	j.buf.mu.Lock()
@@ -91,8 +98,7 @@ func TestWhatTheLogTellsOfARenewal(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var log journal
-				conf := testConfig()
-				conf.Logger = log.logger()
+				conf := log.config()
 				s := pinterest.NewMemoryStore()
 				tok := expiredToken()
 				tok.Expiry = time.Now().Add(time.Hour)
@@ -117,8 +123,7 @@ func TestWhatTheLogTellsOfARenewal(t *testing.T) {
 func TestALogOfAPlainSourceNamesItsGrantAndNoKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log journal
-		conf := testConfig()
-		conf.Logger = log.logger()
+		conf := log.config()
 		ctx := answers(`{"access_token":"pinc_x","expires_in":3600}`, `{"access_token":"pina_x"}`).context(t.Context())
 		_, err := conf.ClientCredentials(ctx).Token()
 		require.NoError(t, err)
@@ -213,8 +218,7 @@ func TestTheLogNamesTheGrantOfAKeptToken(t *testing.T) {
 func TestWhatTheLogTellsOfWhatOthersDid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log journal
-		conf := testConfig()
-		conf.Logger = log.logger()
+		conf := log.config()
 		s := pinterest.NewMemoryStore()
 		accounts := &pinterest.Accounts{Config: conf, Store: s, HTTPClient: &http.Client{Transport: answers(goodAnswer)}}
 		src := accounts.Source("account")
@@ -268,8 +272,7 @@ func TestALogoutElsewhereThatIsFoundAtARenewalIsToldAsOne(t *testing.T) {
 func TestWhatTheLogTellsOfATokenThatIsNotSaved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log journal
-		conf := testConfig()
-		conf.Logger = log.logger()
+		conf := log.config()
 		s, down := newMoodyStore(), errors.New("the database is down")
 		require.NoError(t, save(t, s, "account", expiredToken()))
 		accounts := &pinterest.Accounts{Config: conf, Store: s, HTTPClient: &http.Client{Transport: answers(goodAnswer)}}
@@ -304,8 +307,7 @@ func TestWhatTheLogTellsOfATokenThatIsNotSaved(t *testing.T) {
 func TestALoginOrALogoutHereIsToldIfItEndsATrouble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log journal
-		conf := testConfig()
-		conf.Logger = log.logger()
+		conf := log.config()
 		s, down := newMoodyStore(), errors.New("the database is down")
 		accounts := &pinterest.Accounts{Config: conf, Store: s, HTTPClient: &http.Client{Transport: answers(goodAnswer)}}
 		token := &oauth2.Token{AccessToken: "pina_1", RefreshToken: "pinr.1", Expiry: time.Now().Add(day)}
@@ -334,8 +336,7 @@ func TestALoginOrALogoutHereIsToldIfItEndsATrouble(t *testing.T) {
 func TestWhatTheLogTellsOfAStoreThatCannotBeRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log journal
-		conf := testConfig()
-		conf.Logger = log.logger()
+		conf := log.config()
 		s, down := newMoodyStore(), errors.New("the database is down")
 		s.failLoad.Store(&down)
 		accounts := &pinterest.Accounts{Config: conf, Store: s}
@@ -352,8 +353,7 @@ func TestWhatTheLogTellsOfAStoreThatCannotBeRead(t *testing.T) {
 func TestWhatTheLogTellsOfARecordThatCannotBeRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log journal
-		conf := testConfig()
-		conf.Logger = log.logger()
+		conf := log.config()
 		s := pinterest.NewMemoryStore()
 		put(t, s, "account", []byte("{"))
 		_, err := (&pinterest.Accounts{Config: conf, Store: s}).Source("account").Token()
@@ -367,8 +367,7 @@ func TestWhatTheLogTellsOfARecordThatCannotBeRead(t *testing.T) {
 func TestWhatTheLogTellsOfAnOnRefreshThatFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log journal
-		conf := testConfig()
-		conf.Logger = log.logger()
+		conf := log.config()
 		conf.OnRefresh = func(context.Context, *oauth2.Token) error { return errors.New("disk full") }
 		s := pinterest.NewMemoryStore()
 		require.NoError(t, save(t, s, "account", expiredToken()))
@@ -387,8 +386,7 @@ func TestWhatTheLogTellsOfAnOnRefreshThatFails(t *testing.T) {
 func TestTheLogHoldsNoSecret(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log journal
-		conf := testConfig()
-		conf.Logger = log.logger()
+		conf := log.config()
 		w := answers(goodAnswer, `401 {"code":283,"message":"pinr.new is not pina_new, says s3cret-of-the-app"}`)
 		src := conf.TokenSource(w.context(t.Context()), expiredToken())
 		_, err := src.Refresh(t.Context())
@@ -406,8 +404,7 @@ func TestTheLogHoldsNoSecret(t *testing.T) {
 func TestWhatTheLogTellsOfATokenThatOnRefreshDoesNotSave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log journal
-		conf := testConfig()
-		conf.Logger = log.logger()
+		conf := log.config()
 		var room atomic.Bool
 		conf.OnRefresh = func(context.Context, *oauth2.Token) error {
 			if !room.Load() {
@@ -434,8 +431,7 @@ func TestWhatTheLogTellsOfATokenThatOnRefreshDoesNotSave(t *testing.T) {
 func TestWhatOnRefreshSaysIsNoAnswerOfPinterests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log journal
-		conf := testConfig()
-		conf.Logger = log.logger()
+		conf := log.config()
 		conf.OnRefresh = func(context.Context, *oauth2.Token) error {
 			return &pinterest.Error{Op: "refresh", StatusCode: 401, Code: 283, Message: "of another account"}
 		}
