@@ -48,13 +48,13 @@ type Accounts struct {
 	// http.DefaultClient.
 	HTTPClient *http.Client
 
-	mu      sync.Mutex // guards what follows
-	sources map[string]weak.Pointer[account]
-	swept   map[string]*account // made for a sweep, and not given back yet
-	recent  map[string]*account // asked for since rotated
-	older   map[string]*account // asked for in the time before
-	rotated time.Time
-	changes int // how often a token was saved or forgotten in this process
+	mu       sync.Mutex // guards what follows
+	sources  map[string]weak.Pointer[account]
+	borrowed map[string]*account // made for a sweep, and not given back yet
+	recent   map[string]*account // asked for since rotated
+	older    map[string]*account // asked for in the time before
+	rotated  time.Time
+	changes  int // how often a token was saved or forgotten in this process
 }
 
 // An account is one source and the client over it.
@@ -63,14 +63,14 @@ type account struct {
 	client http.Client
 
 	// guarded by Accounts.mu
-	changes   int  // how often its token was saved or forgotten in this process
-	borrowers int  // sweeps that renew it
-	swept     bool // it was made for a sweep, and nobody else has asked for it
+	changes    int  // how often its token was saved or forgotten in this process
+	borrowers  int  // sweeps that renew it
+	remembered bool // in sources; what a sweep made need not be
 }
 
-// remembered is for how long at least a source that nobody holds is remembered
+// rememberTime is for how long at least a source that nobody holds is remembered
 // after it was asked for.
-const remembered = 5 * time.Minute
+const rememberTime = 5 * time.Minute
 
 // Save keeps t under key, where sources in every process that shares the store
 // find it: this is what to do with the token of a login. It waits for a renewal
@@ -91,7 +91,7 @@ func (a *Accounts) Save(ctx context.Context, key string, t *oauth2.Token) error 
 		return err
 	}
 	was, changes := a.changesOf(key)
-	t = known(t)
+	t = copyToken(t)
 	if err := checkTokens(t); err != nil {
 		return fmt.Errorf("pinterest: %w", err)
 	}
@@ -158,18 +158,18 @@ func (a *Accounts) set(key string, t *oauth2.Token, was *account, changes int) {
 	}
 	var saved, next *renew.Token
 	if t != nil {
-		saved = acc.origin.hold(t)
+		saved = acc.origin.tokenOf(t)
 	}
 	if acc == was && acc.changes == changes {
 		next = saved
 	}
 	acc.changes++
-	mended := acc.renew.Set(next)
+	mended := acc.source.Set(next)
 	a.mu.Unlock()
 	if mended {
 		acc.origin.logMended(saved)
 	}
-	time.Sleep(renew.Soon + 1) // a cache of x/oauth2 may have the former token for so long
+	time.Sleep(renew.CacheTime + 1) // a cache of x/oauth2 may have the former token for so long
 }
 
 // Source returns the source of key's tokens. There is one for each key while it
@@ -196,15 +196,15 @@ func (a *Accounts) Client(key string) *http.Client {
 func (a *Accounts) account(key string) *account {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if time.Since(a.rotated) >= remembered {
+	if time.Since(a.rotated) >= rememberTime {
 		a.older, a.recent, a.rotated = a.recent, make(map[string]*account), time.Now()
 	}
 	acc := a.recent[key]
 	if acc == nil {
 		if acc = a.find(key); acc == nil {
 			acc = a.newAccount(key)
-			a.remember(key, acc)
-		} else if acc.swept {
+		}
+		if !acc.remembered {
 			a.remember(key, acc)
 		}
 		a.recent[key] = acc
@@ -222,13 +222,12 @@ func (a *Accounts) borrow(key string, t *oauth2.Token, changes int) (acc *accoun
 	if acc = a.find(key); acc == nil {
 		acc = a.newAccount(key)
 		if a.changes == changes {
-			acc.renew.Set(acc.origin.hold(t))
+			acc.source.Set(acc.origin.tokenOf(t))
 		}
-		acc.swept = true
-		if a.swept == nil {
-			a.swept = make(map[string]*account)
+		if a.borrowed == nil {
+			a.borrowed = make(map[string]*account)
 		}
-		a.swept[key] = acc
+		a.borrowed[key] = acc
 	}
 	acc.borrowers++
 	return acc, func() {
@@ -237,8 +236,8 @@ func (a *Accounts) borrow(key string, t *oauth2.Token, changes int) (acc *accoun
 		if acc.borrowers--; acc.borrowers > 0 {
 			return
 		}
-		delete(a.swept, key)
-		if acc.swept && acc.renew.Busy() {
+		delete(a.borrowed, key)
+		if !acc.remembered && acc.source.Busy() {
 			a.remember(key, acc)
 		}
 	}
@@ -246,7 +245,7 @@ func (a *Accounts) borrow(key string, t *oauth2.Token, changes int) (acc *accoun
 
 // find returns the account of key that is in use, or nil.
 func (a *Accounts) find(key string) *account {
-	if acc := a.swept[key]; acc != nil {
+	if acc := a.borrowed[key]; acc != nil {
 		return acc
 	}
 	return a.sources[key].Value()
@@ -292,7 +291,7 @@ func (a *Accounts) newAccount(key string) *account {
 
 // remember has acc found for as long as somebody holds it.
 func (a *Accounts) remember(key string, acc *account) {
-	acc.swept = false
+	acc.remembered = true
 	if a.sources == nil {
 		a.sources = make(map[string]weak.Pointer[account])
 	}
@@ -333,13 +332,13 @@ func (a *Accounts) Wait(ctx context.Context) error {
 func (a *Accounts) busy() *account {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, acc := range a.swept {
-		if acc.renew.Busy() {
+	for _, acc := range a.borrowed {
+		if acc.source.Busy() {
 			return acc
 		}
 	}
 	for _, p := range a.sources {
-		if acc := p.Value(); acc != nil && acc.renew.Busy() {
+		if acc := p.Value(); acc != nil && acc.source.Busy() {
 			return acc
 		}
 	}
@@ -358,7 +357,7 @@ func (p *place) check() error {
 	if p.store == nil {
 		return errors.New("the Store is nil: make one, such as NewMemoryStore()")
 	}
-	return checkWord("the key", p.key, "name the account that the token belongs to")
+	return checkInput("the key", p.key, "name the account that the token belongs to")
 }
 
 // readRecord reads what a store holds under key, nil if that is nothing.

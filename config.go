@@ -104,10 +104,10 @@ func (c *Config) Exchange(ctx context.Context, code string, opts ...oauth2.AuthC
 	for k, vs := range optionValues(opts) {
 		v[k] = vs
 	}
-	if err := checkWord("the authorization code", v.Get("code"), "pass the code parameter of the redirect, and look for its error parameter first"); err != nil {
+	if err := checkInput("the authorization code", v.Get("code"), "pass the code parameter of the redirect, and look for its error parameter first"); err != nil {
 		return nil, &Error{Op: opExchange, Err: err}
 	}
-	if err := checkWord("RedirectURL", v.Get("redirect_uri"), "set it to the one the code was asked for with"); err != nil {
+	if err := checkInput("RedirectURL", v.Get("redirect_uri"), "set it to the one the code was asked for with"); err != nil {
 		return nil, &Error{Op: opExchange, Err: misconfigured(err.Error())}
 	}
 	return c.retrieve(ctx, opExchange, v, nil)
@@ -140,7 +140,7 @@ func optionValues(opts []oauth2.AuthCodeOption) url.Values {
 // long Token waits, but not a renewal, which always runs to its end.
 func (c *Config) TokenSource(ctx context.Context, t *oauth2.Token) *TokenSource {
 	if t != nil {
-		t = known(t)
+		t = copyToken(t)
 	}
 	return newSource(origin{conf: c, ctx: orBackground(ctx), op: opRefresh}, t)
 }
@@ -222,8 +222,8 @@ func (c *Config) issued(t *oauth2.Token) bool {
 	return from == "" || sameServer(from, c.host())
 }
 
-// foreign is the error of a token that c did not issue.
-func (c *Config) foreign(t *oauth2.Token) error {
+// notIssued is the error of a token that c did not issue.
+func (c *Config) notIssued(t *oauth2.Token) error {
 	if _, err := c.tokenURL(); err != nil {
 		return err
 	}
@@ -234,19 +234,19 @@ func (c *Config) foreign(t *oauth2.Token) error {
 // any request.
 func (c *Config) check() (*url.URL, error) {
 	const shown = " that Pinterest's developer page shows"
-	if err := checkWord("ClientID", c.ClientID, "set it to the app id"+shown); err != nil {
+	if err := checkInput("ClientID", c.ClientID, "set it to the app id"+shown); err != nil {
 		return nil, misconfigured(err.Error())
 	}
-	if err := checkWord("ClientSecret", c.ClientSecret, "set it to the app secret key"+shown); err != nil {
+	if err := checkInput("ClientSecret", c.ClientSecret, "set it to the app secret key"+shown); err != nil {
 		return nil, misconfigured(err.Error())
 	}
 	return c.tokenURL()
 }
 
-// checkWord finds fault with an id, a secret, a code, a token or a key: it must
+// checkInput finds fault with an id, a secret, a code, a token or a key: it must
 // not be empty and must hold no white space and no control character. These
 // come with a value that was read from a file or pasted.
-func checkWord(name, s, hint string) error {
+func checkInput(name, s, hint string) error {
 	if hint != "" {
 		hint = ": " + hint
 	}
@@ -276,12 +276,12 @@ func checkWord(name, s, hint string) error {
 // checkTokens finds fault with those that t holds.
 func checkTokens(t *oauth2.Token) error {
 	if t.AccessToken != "" {
-		if err := checkWord("the access token", t.AccessToken, ""); err != nil {
+		if err := checkInput("the access token", t.AccessToken, ""); err != nil {
 			return err
 		}
 	}
 	if t.RefreshToken != "" {
-		return checkWord("the refresh token", t.RefreshToken, "")
+		return checkInput("the refresh token", t.RefreshToken, "")
 	}
 	return nil
 }
@@ -289,7 +289,7 @@ func checkTokens(t *oauth2.Token) error {
 // tokenURL returns the URL of the token endpoint, if a secret may travel there.
 func (c *Config) tokenURL() (*url.URL, error) {
 	if raw := c.tokenEndpoint(); raw != "" {
-		if err := checkWord("Endpoint.TokenURL", raw, "leave Endpoint zero for Pinterest's own"); err != nil {
+		if err := checkInput("Endpoint.TokenURL", raw, "leave Endpoint zero for Pinterest's own"); err != nil {
 			return nil, misconfigured(err.Error())
 		}
 	}

@@ -44,7 +44,7 @@ func (c *Config) ConversionToken(ctx context.Context, src oauth2.TokenSource) (*
 		return fail(errors.New("the token source gave no access token"))
 	}
 	if !c.issued(token) {
-		return fail(c.foreign(token))
+		return fail(c.notIssued(token))
 	}
 	r := wire.Request{Secrets: []string{token.AccessToken, token.RefreshToken}}
 	if isOurs {

@@ -37,9 +37,9 @@ func (c *Config) refresh(ctx context.Context, t *oauth2.Token) (*oauth2.Token, e
 	case t.RefreshToken == "":
 		return fail(&decided{"the token has no refresh token to renew it by: the user must authorize the app again", ErrReauthorize})
 	case !c.issued(t):
-		return fail(c.foreign(t))
+		return fail(c.notIssued(t))
 	}
-	if err := checkWord("the refresh token", t.RefreshToken, ""); err != nil {
+	if err := checkInput("the refresh token", t.RefreshToken, ""); err != nil {
 		return fail(err)
 	}
 	v := url.Values{"grant_type": {grantRefreshToken}, "refresh_token": {t.RefreshToken}}

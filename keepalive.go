@@ -187,7 +187,7 @@ func (w *sweep) renew(ctx context.Context, key string) (renewed bool, err error)
 	}
 	acc, giveBack := w.accounts.borrow(key, t, changes)
 	defer giveBack()
-	source := &acc.renew
+	source := &acc.source
 	renewed, err = w.ask(ctx, key, source)
 	if rateLimit(err) != nil {
 		renewed, err = w.askAlone(ctx, key, source, err)
@@ -221,7 +221,7 @@ func (w *sweep) ask(ctx context.Context, key string, source *renew.Source) (rene
 // askAlone asks again, while all others wait, after a rate limit has met source.
 func (w *sweep) askAlone(ctx context.Context, key string, source *renew.Source, err error) (renewed bool, _ error) {
 	const patience = 30 * time.Minute // or for as long as Pinterest asks, once
-	w.hold(rateLimit(err).RetryAfter)
+	w.holdBack(rateLimit(err).RetryAfter)
 	select {
 	case w.gate <- struct{}{}:
 		defer func() { <-w.gate }()
@@ -230,7 +230,7 @@ func (w *sweep) askAlone(ctx context.Context, key string, source *renew.Source, 
 	}
 	for began := time.Now(); rateLimit(err) != nil && time.Since(began) < patience; {
 		left, _ := source.Trouble()
-		w.hold(left)
+		w.holdBack(left)
 		if w.wait(ctx) != nil {
 			break
 		}
@@ -291,8 +291,8 @@ func (w *sweep) wait(ctx context.Context) error {
 	}
 }
 
-// hold has the one that sends alone wait.
-func (w *sweep) hold(d time.Duration) {
+// holdBack has the one that sends alone wait.
+func (w *sweep) holdBack(d time.Duration) {
 	until := time.Now().Add(d)
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -33,8 +33,8 @@ type place struct {
 	key   string
 }
 
-// hold takes t over.
-func (o *origin) hold(t *oauth2.Token) *renew.Token {
+// tokenOf returns t as the engine knows it.
+func (o *origin) tokenOf(t *oauth2.Token) *renew.Token {
 	if !wire.Printable(t.AccessToken) || !o.conf.issued(t) {
 		return renew.Dead(t)
 	}
@@ -148,7 +148,7 @@ func (o *origin) grant(ctx context.Context, old *renew.Token) (*renew.Token, err
 	if err != nil {
 		return nil, err
 	}
-	return o.hold(t), nil
+	return o.tokenOf(t), nil
 }
 
 // opOf returns how t is renewed.
@@ -246,7 +246,7 @@ func (o *origin) read(data []byte) (*renew.Token, error) {
 	if err != nil {
 		return nil, &Error{Op: o.op, Err: err}
 	}
-	return o.hold(t), nil
+	return o.tokenOf(t), nil
 }
 
 // marshal is what an Update of t returns.
@@ -272,7 +272,7 @@ func quiet(err error, t *oauth2.Token) error { return wire.Quiet(err, t.AccessTo
 
 func (o *origin) storeFailed(err error) renew.Outcome {
 	out := failed(o.Fail(uncancelled{fmt.Errorf("the store failed at key %q: %w", o.kept.key, wire.Quiet(err))}), nil)
-	out.Blind = true
+	out.Unreachable = true
 	return out
 }
 

@@ -26,7 +26,7 @@ func (c *Config) Revoke(ctx context.Context, t *oauth2.Token) error {
 		return &Error{Op: opRevoke, Err: errors.New("the token is empty: there is nothing to revoke")}
 	}
 	if !c.issued(t) {
-		return &Error{Op: opRevoke, Err: c.foreign(t)}
+		return &Error{Op: opRevoke, Err: c.notIssued(t)}
 	}
 	to, err := c.check()
 	if err == nil {

@@ -23,9 +23,9 @@ func TestAccountsDoNotGrowWithAllThatWereEverAskedFor(t *testing.T) {
 			accounts.Client(fmt.Sprint("user-", i))
 			time.Sleep(time.Second)
 		}
-		assert.LessOrEqual(t, len(accounts.recent)+len(accounts.older), 2*int(remembered/time.Second))
+		assert.LessOrEqual(t, len(accounts.recent)+len(accounts.older), 2*int(rememberTime/time.Second))
 	})
-	for most := 2 * int(remembered/time.Second); ; runtime.Gosched() { // until the cleanups have run
+	for most := 2 * int(rememberTime/time.Second); ; runtime.Gosched() { // until the cleanups have run
 		runtime.GC()
 		accounts.mu.Lock()
 		n := len(accounts.sources)
@@ -61,19 +61,19 @@ func TestASweepLeavesNothingBehind(t *testing.T) {
 		go sweep(2 * time.Minute)
 		<-first
 		synctest.Wait()
-		assert.Len(t, a.swept, 1, "the other is at work")
-		assert.Same(t, &a.swept["account"].TokenSource, a.Source("account"))
+		assert.Len(t, a.borrowed, 1, "the other is at work")
+		assert.Same(t, &a.borrowed["account"].TokenSource, a.Source("account"))
 		a.drop("account")
 		assert.Len(t, a.sources, 1)
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
-		assert.Empty(t, a.swept)
+		assert.Empty(t, a.borrowed)
 		assert.Len(t, a.sources, 1, "who asked for it has it on")
 
 		require.NoError(t, a.Save(t.Context(), "another", &oauth2.Token{RefreshToken: "pinr.x"}))
 		sweep(time.Minute)
 		synctest.Wait()
-		assert.Empty(t, a.swept)
+		assert.Empty(t, a.borrowed)
 		assert.Len(t, a.sources, 1)
 	})
 }

@@ -200,7 +200,7 @@ func unmarshalToken(data []byte) (*oauth2.Token, error) {
 
 // expiryOf returns the true expiry of t, also if a source handed t out.
 func expiryOf(t *oauth2.Token) time.Time {
-	if end, ok := t.Extra(extraExpiry).(time.Time); ok && t.Expiry.Location() == renew.Early {
+	if end, ok := t.Extra(extraExpiry).(time.Time); ok && t.Expiry.Location() == renew.EarlyExpiry {
 		return end
 	}
 	return t.Expiry.Round(0) // the wall clock decides
@@ -212,10 +212,9 @@ func withTrueExpiry(t *oauth2.Token, extra map[string]any) *oauth2.Token {
 	return t.WithExtra(extra)
 }
 
-// known returns a copy of t with its true expiry.
-// Of its extra fields it has those that this package knows: x/oauth2 lets
-// nobody list the others.
-func known(t *oauth2.Token) *oauth2.Token {
+// copyToken returns a copy of t with its true expiry, and of its extra fields
+// those that this package knows: x/oauth2 lets nobody list the others.
+func copyToken(t *oauth2.Token) *oauth2.Token {
 	extra := make(map[string]any)
 	for _, key := range []string{extraScope, extraIssuer, extraGrant} {
 		if v := t.Extra(key); v != nil {

@@ -28,7 +28,7 @@ import (
 // used by several goroutines at once, and costs no goroutine and no timer while
 // nothing is being renewed or saved.
 type TokenSource struct {
-	renew  renew.Source
+	source renew.Source
 	origin origin
 }
 
@@ -37,13 +37,13 @@ func newSource(o origin, t *oauth2.Token) *TokenSource {
 	s := &TokenSource{origin: o}
 	s.init()
 	if t != nil {
-		s.renew.Set(s.origin.hold(t))
+		s.source.Set(s.origin.tokenOf(t))
 	}
 	return s
 }
 
 func (s *TokenSource) init() {
-	s.renew.Origin, s.renew.Shared = &s.origin, s.origin.kept != nil
+	s.source.Origin, s.source.Shared = &s.origin, s.origin.kept != nil
 }
 
 // Token returns a token that is good now: the current one, or if that has
@@ -62,7 +62,7 @@ func (s *TokenSource) Token() (*oauth2.Token, error) {
 	if err := s.usable(); err != nil {
 		return nil, err
 	}
-	now, before := time.Now(), s.renew.Token()
+	now, before := time.Now(), s.source.Token()
 	t, err := s.get(s.origin.ctx, now)
 	if err == nil && t != before { // it was waited for, and a cache would find it over too soon
 		now = time.Now()
@@ -71,8 +71,8 @@ func (s *TokenSource) Token() (*oauth2.Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := t.ForCache(now, s.renew.Shared)
-	if c.Expiry.Location() == renew.Early && c.Extra(extraExpiry) == nil {
+	c := t.ForCache(now, s.source.Shared)
+	if c.Expiry.Location() == renew.EarlyExpiry && c.Extra(extraExpiry) == nil {
 		c = c.WithExtra(map[string]any{extraExpiry: t.OAuth2().Expiry})
 	}
 	return c, nil
@@ -102,7 +102,7 @@ func (s *TokenSource) Refresh(ctx context.Context) (*oauth2.Token, error) {
 	if err := s.usable(); err != nil {
 		return nil, err
 	}
-	t, _, err := s.renew.Replace(ctx, s.renew.Token(), renew.Asked)
+	t, _, err := s.source.Replace(ctx, s.source.Token(), renew.Asked)
 	if err != nil {
 		return nil, err
 	}
@@ -117,14 +117,14 @@ func (s *TokenSource) Wait(ctx context.Context) error {
 	if err := s.usable(); err != nil {
 		return err
 	}
-	return s.renew.Wait(ctx)
+	return s.source.Wait(ctx)
 }
 
 func (s *TokenSource) get(ctx context.Context, now time.Time) (*renew.Token, error) {
 	if err := s.usable(); err != nil {
 		return nil, err
 	}
-	return s.renew.Get(ctx, now)
+	return s.source.Get(ctx, now)
 }
 
 func (s *TokenSource) usable() error {

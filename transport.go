@@ -86,7 +86,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 // can be.
 func (t *Transport) again(base http.RoundTripper, req *http.Request, old *renew.Token, resp *http.Response) (*http.Response, error) {
 	said := readAll(resp) // or its connection would be held while the token is renewed
-	source := &t.Source.renew
+	source := &t.Source.source
 	first := source.Token() == old
 	next, _, err := source.Replace(req.Context(), old, renew.Rejected)
 	if err != nil {
@@ -124,9 +124,9 @@ func readAll(resp *http.Response) []byte {
 		body, err = body[:most], io.ErrUnexpectedEOF
 	}
 	resp.Body.Close()
-	rest, end := io.Pipe()
+	tail, end := io.Pipe()
 	end.CloseWithError(err) // nil is io.EOF
-	resp.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), rest))
+	resp.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), tail))
 	return body
 }
 

@@ -65,10 +65,10 @@ func pauseOf(n int, d, jitter time.Duration) pause {
 
 // A held source has a trouble.
 type held struct {
-	state string // failing, operator, user, unsaved
-	err   error
-	blind bool
-	tried *Token // what was found and could not be renewed
+	state       string // failing, operator, user, unsaved
+	err         error
+	unreachable bool
+	tried       *Token // what was found and could not be renewed
 	pause
 }
 
@@ -78,7 +78,7 @@ func (m *model) resting() bool { return m.rest != nil && time.Now().Before(m.res
 
 func (m *model) lookDue() bool {
 	since, every := time.Since(m.looked), 59*time.Second
-	if m.trouble != nil && !m.trouble.blind && !m.good(m.cur) {
+	if m.trouble != nil && !m.trouble.unreachable && !m.good(m.cur) {
 		every = time.Second
 	}
 	return m.shared && (since >= every || since < 0)
@@ -206,10 +206,10 @@ func (m *model) meet(a *asker, after Reason, came Result) {
 func (m *model) begin(why Reason) {
 	k := Known{m.cur, m.former}
 	m.attempt = &attempt{why: why, began: time.Now(), first: k, trouble: m.trouble}
-	switch blind := m.trouble != nil && m.trouble.blind; {
+	switch unreachable := m.trouble != nil && m.trouble.unreachable; {
 	case why == Save:
 		m.take("Save", k)
-	case why == Look || m.shared && (m.cur == nil || blind):
+	case why == Look || m.shared && (m.cur == nil || unreachable):
 		m.take("Find", k)
 	default:
 		m.take("Next", k)
@@ -258,7 +258,7 @@ func (m *model) answer(o Outcome, exits bool) {
 		} else if o.Result != Unchanged {
 			break
 		}
-		if f.trouble != nil && f.trouble.blind {
+		if f.trouble != nil && f.trouble.unreachable {
 			f.step, f.wake = "sleep", time.Now().Add(2*time.Second)
 			return
 		}
@@ -329,7 +329,7 @@ func (m *model) learn(f *attempt, o Outcome) Outcome {
 		p := pauseOf(n, d, d/4)
 		m.rest = &p
 	}
-	t := &held{err: o.Err, blind: o.Blind}
+	t := &held{err: o.Err, unreachable: o.Unreachable}
 	var d, jitter time.Duration
 	n := func(state string) int {
 		t.state = state
@@ -445,14 +445,14 @@ func (m *model) state() string {
 	names, _ := m.ahead()
 	fmt.Fprint(&s, m.shared, " ", m.class(m.cur), " former ", m.class(m.former), " ahead ", names, m.lookDue())
 	if t := m.trouble; t != nil {
-		fmt.Fprint(&s, " ", t.state, min(t.n, 2), t.blind, t.tried != nil, m.holds())
+		fmt.Fprint(&s, " ", t.state, min(t.n, 2), t.unreachable, t.tried != nil, m.holds())
 	}
 	if m.rest != nil {
 		fmt.Fprint(&s, " rest ", min(m.rest.n, 2), m.resting())
 	}
 	if f := m.attempt; f != nil {
 		fmt.Fprint(&s, " ", f.why, f.step, f.set, m.class(f.known.Token), m.class(f.first.Token), f.first.Token == m.cur,
-			f.failed.Err != nil, m.class(f.failed.Token), f.trouble != nil && f.trouble.blind)
+			f.failed.Err != nil, m.class(f.failed.Token), f.trouble != nil && f.trouble.unreachable)
 	}
 	var waiting []string
 	for _, a := range m.callers {
@@ -702,7 +702,7 @@ func answers() (all []event) {
 	}
 	adopted := func(w *world) Outcome { return Outcome{Result: Adopted, Token: w.good} }
 	gone := func(w *world) Outcome { return Outcome{Result: Gone, Err: errGone} }
-	blind := func(w *world) Outcome { return Outcome{Result: Failed, Err: errStore, Blind: true} }
+	unreachable := func(w *world) Outcome { return Outcome{Result: Failed, Err: errStore, Unreachable: true} }
 	former := func(w *world) *Token {
 		if !w.shared {
 			return nil
@@ -720,7 +720,7 @@ func answers() (all []event) {
 	answer("Find", "the store has lost it", func(w *world) bool { return w.attempt.known.Former != nil },
 		func(w *world) Outcome { return Outcome{Result: Unsaved, Err: errSave} })
 	answer("Find", "gone", nil, gone)
-	answer("Find", "no store", nil, blind)
+	answer("Find", "no store", nil, unreachable)
 	answer("Find", "unreadable", nil, fails(errOperator, ByOperator))
 	answer("Find", "exits", nil, nil)
 
@@ -730,7 +730,7 @@ func answers() (all []event) {
 	})
 	answer("Next", "adopted", shared, adopted)
 	answer("Next", "gone", shared, gone)
-	answer("Next", "no store", shared, blind)
+	answer("Next", "no store", shared, unreachable)
 	answer("Next", "time", nil, fails(errTime, ByTime))
 	answer("Next", "time, later", nil, func(w *world) Outcome { return Outcome{Result: Failed, Err: errTime, After: 15 * time.Minute} })
 	answer("Next", "operator", nil, fails(errOperator, ByOperator))

@@ -48,10 +48,10 @@ type Outcome struct {
 	Token  *Token // Renewed, Adopted; Failed: the one that could not be renewed, if one was found
 	Former *Token // Renewed: the one that was kept before
 
-	Err   error         // Unsaved, Failed, Gone: why
-	Mend  Mend          // Failed: who can mend it
-	After time.Duration // Failed: nothing may be sent sooner
-	Blind bool          // Failed: what is kept could not be read or written
+	Err         error         // Unsaved, Failed, Gone: why
+	Mend        Mend          // Failed: who can mend it
+	After       time.Duration // Failed: nothing may be sent sooner
+	Unreachable bool          // Failed: what is kept could not be read or written
 }
 
 // A Result says which Outcome it is.
@@ -98,7 +98,7 @@ type Event struct {
 }
 
 const (
-	lookEvery = 59 * time.Second // with Soon, a change is noticed within a minute
+	lookEvery = 59 * time.Second // with CacheTime, a change is noticed within a minute
 
 	// saveMost is less than othersFirst: whoever has a token to save tries sooner
 	// than others, who could not read what is kept, send a renewal.
@@ -135,14 +135,14 @@ type renewal struct {
 
 // A trouble is why nothing is sent now. It does not change.
 type trouble struct {
-	state state
-	err   error     // what callers get
-	mend  Mend      // of refused
-	blind bool      // what is kept could not be read or written
-	tried *Token    // what could not be renewed
-	until time.Time // of the monotonic clock
-	n     int       // how many renewals in a row met it
-	timer *time.Timer
+	state       state
+	err         error     // what callers get
+	mend        Mend      // of refused
+	unreachable bool      // what is kept could not be read or written
+	tried       *Token    // what could not be renewed
+	until       time.Time // of the monotonic clock
+	n           int       // how many renewals in a row met it
+	timer       *time.Timer
 }
 
 // A state is the name of a trouble.
@@ -210,7 +210,7 @@ func (s *Source) Get(ctx context.Context, now time.Time) (*Token, error) {
 // if the wall clock was set back.
 func (s *Source) mayLook(at int64) bool {
 	every := lookEvery
-	if tr := s.trouble.Load(); tr != nil && !tr.blind && !s.token.Load().Good() {
+	if tr := s.trouble.Load(); tr != nil && !tr.unreachable && !s.token.Load().Good() {
 		every = time.Second // others may have what this source cannot have
 	}
 	return s.Shared && uint64(at-s.looked.Load()) >= uint64(every)
@@ -322,7 +322,7 @@ func (s *Source) renew(ctx context.Context, r *renewal) Outcome {
 			return Outcome{} // nothing may be sent yet, or not for this one
 		}
 		r.why = Due // what others have kept is to be renewed first
-	case s.Shared && (k.Token == nil || tr.isBlind()):
+	case s.Shared && (k.Token == nil || tr.isUnreachable()):
 		found := s.Origin.Find(ctx, k)
 		switch {
 		case found.Result == Adopted && !found.Token.Good():
@@ -330,7 +330,7 @@ func (s *Source) renew(ctx context.Context, r *renewal) Outcome {
 		case found.Result != Unchanged:
 			return found
 		}
-		if tr.isBlind() {
+		if tr.isUnreachable() {
 			time.Sleep(othersFirst)
 		}
 	}
@@ -415,7 +415,7 @@ func (s *Source) settle(r *renewal) {
 
 // troubleOf returns the trouble that o puts the source into, nil for none.
 func (s *Source) troubleOf(o Outcome) *trouble {
-	was, t := s.trouble.Load(), &trouble{n: 1, err: o.Err, mend: o.Mend, blind: o.Blind}
+	was, t := s.trouble.Load(), &trouble{n: 1, err: o.Err, mend: o.Mend, unreachable: o.Unreachable}
 	if o.Result == Failed {
 		t.tried = o.Token
 	}
@@ -460,7 +460,7 @@ func (s *Source) setTrouble(t *trouble) {
 }
 
 func (t *trouble) is(st state) bool         { return t != nil && t.state == st }
-func (t *trouble) isBlind() bool            { return t != nil && t.blind }
+func (t *trouble) isUnreachable() bool      { return t != nil && t.unreachable }
 func (t *trouble) holds(now time.Time) bool { return t != nil && now.Before(t.until) }
 
 // Trouble returns for how long nothing is sent, and why; nil if the source is

@@ -307,7 +307,7 @@ func TestAGoodTokenThatIsFoundIsUsedEvenIfItCannotBeRenewed(t *testing.T) {
 			if c.step == "Find" {
 				return Outcome{Result: Adopted, Token: kept}
 			}
-			return Outcome{Result: Failed, Err: errStore, Blind: true} // it can be read, and not written
+			return Outcome{Result: Failed, Err: errStore, Unreachable: true} // it can be read, and not written
 		})
 		_, _, err := s.Replace(t.Context(), nil, Asked)
 		require.ErrorIs(t, err, errStore)
@@ -323,7 +323,7 @@ func TestWhoeverCannotReadWhatIsKeptLetsOthersSaveFirst(t *testing.T) {
 		var at []time.Time
 		s, f := sourceOf(true, tokenOf("old", -1, -1), func(c *call) Outcome {
 			if at = append(at, time.Now()); c.step == "Next" {
-				return Outcome{Result: Failed, Err: errStore, Blind: true}
+				return Outcome{Result: Failed, Err: errStore, Unreachable: true}
 			}
 			return Outcome{}
 		})

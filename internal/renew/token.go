@@ -16,13 +16,13 @@ const (
 	// source for another.
 	reuse = 10 * time.Second
 
-	// Soon is for how long a cache of x/oauth2 may keep a token that can be
+	// CacheTime is for how long a cache of x/oauth2 may keep a token that can be
 	// replaced at any moment.
-	Soon = 250 * time.Millisecond
+	CacheTime = 250 * time.Millisecond
 )
 
-// Early is the location of an Expiry that ForCache made early, and of no other.
-var Early = time.FixedZone("UTC", 0)
+// EarlyExpiry is the location of an Expiry that ForCache made early, and of no other.
+var EarlyExpiry = time.FixedZone("UTC", 0)
 
 // A Token is an oauth2.Token and what has to be known of it at every request.
 // It does not change. Its times are of the wall clock: a laptop that slept must
@@ -92,11 +92,11 @@ func (t *Token) ForCache(now time.Time, anyMoment bool) *oauth2.Token {
 		return &c // which caches ask for in time by themselves
 	}
 	ask := t.stale
-	if soon := now.UnixNano() + int64(Soon); anyMoment || soon > ask {
+	if soon := now.UnixNano() + int64(CacheTime); anyMoment || soon > ask {
 		ask = soon
 	}
 	if early := time.Unix(0, ask).Add(reuse); c.Expiry.IsZero() || early.Before(c.Expiry) {
-		c.Expiry = early.In(Early)
+		c.Expiry = early.In(EarlyExpiry)
 	}
 	return &c
 }

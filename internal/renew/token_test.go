@@ -116,7 +116,7 @@ func TestACacheAsksForTheNextTokenInTime(t *testing.T) {
 		got := NewToken(&oauth2.Token{AccessToken: "a", Expiry: end}, 0)
 		asks := func(anyMoment bool) time.Duration { // x/oauth2's caches do ten seconds before Expiry
 			c := got.ForCache(time.Now(), anyMoment)
-			assert.Equal(t, Early, c.Expiry.Location())
+			assert.Equal(t, EarlyExpiry, c.Expiry.Location())
 			assert.Equal(t, c.Expiry.UTC().Format(time.RFC1123), c.Expiry.Format(time.RFC1123), "it reads as UTC")
 			assert.False(t, c.Expiry.After(end))
 			return time.Until(c.Expiry) - 10*time.Second
@@ -141,7 +141,7 @@ func TestTheExpiryForACacheIsNeverLaterThanTheTrueOne(t *testing.T) {
 		for _, anyMoment := range []bool{true, false} {
 			c := got.ForCache(time.Now(), anyMoment)
 			assert.Equal(t, end, c.Expiry)
-			assert.NotSame(t, Early, c.Expiry.Location(), "it is the true one")
+			assert.NotSame(t, EarlyExpiry, c.Expiry.Location(), "it is the true one")
 		}
 	})
 }
@@ -151,8 +151,8 @@ func TestACacheIsToldWhereNoExpiryIsOnlyOfWhatCanBeReplaced(t *testing.T) {
 		got := NewToken(&oauth2.Token{AccessToken: "a"}, 0)
 		assert.Zero(t, got.ForCache(time.Now(), false).Expiry)
 		c := got.ForCache(time.Now(), true)
-		assert.Equal(t, Soon+10*time.Second, time.Until(c.Expiry))
-		assert.Equal(t, Early, c.Expiry.Location())
+		assert.Equal(t, CacheTime+10*time.Second, time.Until(c.Expiry))
+		assert.Equal(t, EarlyExpiry, c.Expiry.Location())
 	})
 }
 
