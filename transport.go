@@ -85,9 +85,9 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 // again has the token that was rejected renewed, and sends req once more, if it
 // can be.
 func (t *Transport) again(base http.RoundTripper, req *http.Request, old *renew.Token, resp *http.Response) (*http.Response, error) {
-	said := readAll(resp) // or its connection would be held while the token is renewed
 	source := &t.Source.source
-	first := source.Token() == old
+	first := source.Token() == old && !source.Busy() // what is renewed already may be dead for that alone
+	said := readAll(resp)                            // or its connection would be held while the token is renewed
 	next, _, err := source.Replace(req.Context(), old, renew.Rejected)
 	if err != nil {
 		var refused *Error

@@ -330,6 +330,39 @@ func TestAnEndpointThatAlwaysAnswers401DoesNotCostARenewalPerRequest(t *testing.
 	})
 }
 
+// A renewal can kill the former token: requests that are under way then get a 401
+// that says nothing of whether renewals help.
+func TestATokenThatARenewalHasKilledIsNoProofThatRenewalsHelp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, &pinteresttest.Handler{StrictRotation: true, OldAccessDies: true})
+		l.tok = l.fake.Login(pinterest.ScopeBoardsRead) // the account needs another scope, which Pinterest answers 401
+		fake := l.fake.Client().Transport
+		l.ctx = context.WithValue(t.Context(), oauth2.HTTPClient, &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			resp, err := fake.RoundTrip(r)
+			if r.URL.Path == "/v5/oauth/token" {
+				time.Sleep(time.Second) // its answer is on the way
+			}
+			return resp, err
+		})})
+		client := pinterest.NewClient(l.ctx, l.conf.TokenSource(l.ctx, l.tok))
+		for range 3600 { // for an hour
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				status, _ := call(t, client)
+				assert.Equal(t, http.StatusUnauthorized, status)
+			})
+			synctest.Wait()
+			resp, err := client.Get("https://api.pinterest.com/v5/boards")
+			require.NoError(t, err)
+			require.Equal(t, http.StatusOK, resp.StatusCode)
+			resp.Body.Close()
+			wg.Wait()
+			time.Sleep(time.Second)
+		}
+		assert.InDelta(t, 14, l.fake.Counts().Refresh, 3)
+	})
+}
+
 func TestRequestsToOtherHostsPassThroughUntouched(t *testing.T) {
 	for target, token := range map[string]bool{
 		"https://api.pinterest.com/v5/pins":             true,
