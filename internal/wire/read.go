@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -137,36 +138,26 @@ func readObject(data []byte) (fields map[string]any, rest []byte, whole bool) {
 		if after, ok := bytes.CutPrefix(rest, []byte("}")); ok {
 			return fields, after, true
 		}
-		if !bytes.HasPrefix(rest, []byte(`"`)) {
-			return fields, rest, false
-		}
 		var name string
-		after, _ := decode(rest, &name)
+		value, after := cutValue(rest)
 		after, colon := bytes.CutPrefix(bytes.TrimLeft(after, " "), []byte(":"))
-		if !colon {
+		if json.Unmarshal(value, &name) != nil || !colon {
 			return fields, rest, false
 		}
-		after = bytes.TrimLeft(after, " ")
-		var raw json.RawMessage
-		var err error
-		rest, err = decode(after, &raw)
+		value, rest = cutValue(bytes.TrimLeft(after, " "))
+		var v any
+		err := json.Unmarshal(value, &v)
 		if _, odd := errors.AsType[*json.SyntaxError](err); odd {
-			if bytes.ContainsAny(after[:1], "{[") {
-				after = afterBrackets(after)
+			next := nextField.FindIndex(rest)
+			if next == nil {
+				return fields, nil, false
 			}
-			if next := nextField.FindIndex(after); next != nil {
-				rest = after[next[0]:]
-				continue
-			}
+			rest = rest[next[0]:]
+			continue
 		}
 		if err != nil {
-			return fields, nil, false
-		}
-		var v any
-		if json.Unmarshal(raw, &v) != nil {
-			v = json.Number(raw) // out of range
-		}
-		if _, isNumber := v.(float64); isNumber && len(rest) == 0 {
+			v = json.Number(value) // out of range
+		} else if _, isNumber := v.(float64); isNumber && len(rest) == 0 {
 			return fields, nil, false // it may go on
 		}
 		if stringOf(fields, name) == "" || v != nil && v != "" {
@@ -175,8 +166,22 @@ func readObject(data []byte) (fields map[string]any, rest []byte, whole bool) {
 	}
 }
 
-// afterBrackets returns what follows the object or list that data begins with.
-func afterBrackets(data []byte) []byte {
+// cutValue returns the JSON value that data begins with, or what stands in its
+// place, and what follows it.
+func cutValue(data []byte) (value, rest []byte) {
+	end := bytes.IndexAny(data, `,;"}] `)
+	if len(data) > 0 && strings.IndexByte(`"{[`, data[0]) >= 0 {
+		end = endOf(data)
+	}
+	if end < 0 {
+		end = len(data)
+	}
+	return data[:end], data[end:]
+}
+
+// endOf returns where the string, object or list ends that data begins with; -1
+// if it does not.
+func endOf(data []byte) int {
 	depth, quoted := 0, false
 	for i := 0; i < len(data); i++ {
 		switch c := data[i]; {
@@ -188,17 +193,11 @@ func afterBrackets(data []byte) []byte {
 		case c == '{', c == '[':
 			depth++
 		case c == '}', c == ']':
-			if depth--; depth == 0 {
-				return data[i+1:]
-			}
+			depth--
+		}
+		if depth == 0 && !quoted {
+			return i + 1
 		}
 	}
-	return nil
-}
-
-// decode reads the JSON value that data begins with.
-func decode(data []byte, v any) (rest []byte, err error) {
-	d := json.NewDecoder(bytes.NewReader(data))
-	err = d.Decode(v)
-	return data[d.InputOffset():], err
+	return -1
 }
