@@ -328,7 +328,14 @@ func TestBadInputIsRefusedBeforeAnyTraffic(t *testing.T) {
 				_, err := c.ConversionToken(ctx, oauth2.StaticTokenSource(nil))
 				return err
 			},
-			message: "pinterest: conversion_token: the token source gave no access token",
+			message: "pinterest: conversion_token: the token source gave no token",
+		},
+		"a conversion token by a token with a line break": {
+			do: func(ctx context.Context, c *pinterest.Config) error {
+				_, err := c.ConversionToken(ctx, oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "pina_x\n"}))
+				return err
+			},
+			message: "pinterest: conversion_token: the source's access token ends in a line break",
 		},
 		"a token URL that is none": {
 			change:  func(c *pinterest.Config) { c.Endpoint.TokenURL = "api.pinterest.com" },

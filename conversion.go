@@ -40,8 +40,11 @@ func (c *Config) ConversionToken(ctx context.Context, src oauth2.TokenSource) (*
 	if err != nil {
 		return nil, err
 	}
-	if token == nil || token.AccessToken == "" {
-		return fail(errors.New("the token source gave no access token"))
+	if token == nil {
+		return fail(errors.New("the token source gave no token"))
+	}
+	if err := checkInput("the source's access token", token.AccessToken, ""); err != nil {
+		return fail(err)
 	}
 	if !c.issued(token) {
 		return fail(c.notIssued(token))

@@ -113,17 +113,20 @@ func (t *Transport) again(base http.RoundTripper, req *http.Request, old *renew.
 }
 
 // readAll reads the body of resp into memory, where the caller will find it, and
-// closes the connection's. An answer that is longer than any error is cut.
+// closes the connection's. An answer that is longer than any error, or takes
+// longer, is cut.
 func readAll(resp *http.Response) []byte {
 	if resp.Body == nil { // as a mock's can be
 		return nil
 	}
-	const most = 1 << 20
-	body, err := io.ReadAll(io.LimitReader(resp.Body, most+1))
+	const most, longest = 1 << 20, 5 * time.Second
+	from := resp.Body
+	defer time.AfterFunc(longest, func() { from.Close() }).Stop()
+	body, err := io.ReadAll(io.LimitReader(from, most+1))
 	if len(body) > most {
 		body, err = body[:most], io.ErrUnexpectedEOF
 	}
-	resp.Body.Close()
+	from.Close()
 	tail, end := io.Pipe()
 	end.CloseWithError(err) // nil is io.EOF
 	resp.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), tail))

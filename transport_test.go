@@ -646,6 +646,25 @@ func TestWhatA401SaidIsTheCallersToReadHoweverItEnds(t *testing.T) {
 	}
 }
 
+func TestA401WhoseBodyDoesNotEndIsRenewedAllTheSame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLogin(t, new(pinteresttest.Handler))
+		fake := l.fake.Client().Transport
+		l.ctx = context.WithValue(t.Context(), oauth2.HTTPClient, &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			resp, err := fake.RoundTrip(r)
+			if resp.StatusCode == http.StatusUnauthorized {
+				resp.Body, _ = io.Pipe()
+			}
+			return resp, err
+		})})
+		client := pinterest.NewClient(l.ctx, l.conf.TokenSource(l.ctx, l.tok))
+		l.fake.ExpireAccess()
+		status, took := call(t, client)
+		assert.Equal(t, http.StatusOK, status)
+		assert.Less(t, took, time.Minute)
+	})
+}
+
 func TestA401WithoutABodyIsTaken(t *testing.T) {
 	for name, token := range map[string]*http.Response{"renewed": answer(200, goodAnswer), "refused": answer(404, "")} {
 		w := &wire{answer: func(r *http.Request) (*http.Response, error) {

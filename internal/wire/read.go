@@ -125,7 +125,8 @@ func telling(fields map[string]any) bool {
 	return false
 }
 
-var nextField = regexp.MustCompile(`, *"|}`)
+// nextField is where the next field may begin, or an object begin or end.
+var nextField = regexp.MustCompile(`[{}]|"[\w.-]+" *:`)
 
 // readObject reads the JSON object that data begins with field by field, so
 // that what is odd about one field, or how the object ends, loses none of the
@@ -139,28 +140,28 @@ func readObject(data []byte) (fields map[string]any, rest []byte, whole bool) {
 			return fields, after, true
 		}
 		var name string
-		value, after := cutValue(rest)
-		after, colon := bytes.CutPrefix(bytes.TrimLeft(after, " "), []byte(":"))
-		if json.Unmarshal(value, &name) != nil || !colon {
-			return fields, rest, false
-		}
-		value, rest = cutValue(bytes.TrimLeft(after, " "))
 		var v any
-		err := json.Unmarshal(value, &v)
-		if _, odd := errors.AsType[*json.SyntaxError](err); odd {
-			next := nextField.FindIndex(rest)
-			if next == nil {
-				return fields, nil, false
+		text, after := cutValue(rest)
+		err := json.Unmarshal(text, &name)
+		after, colon := bytes.CutPrefix(bytes.TrimLeft(after, " "), []byte(":"))
+		if err == nil && colon {
+			text, after = cutValue(bytes.TrimLeft(after, " "))
+			err = json.Unmarshal(text, &v)
+		}
+		if _, odd := errors.AsType[*json.SyntaxError](err); odd || !colon {
+			next := nextField.FindIndex(after)
+			if next == nil || after[next[0]] == '{' { // which may be the answer
+				return fields, after, false
 			}
-			rest = rest[next[0]:]
+			rest = after[next[0]:]
 			continue
 		}
 		if err != nil {
-			v = json.Number(value) // out of range
-		} else if _, isNumber := v.(float64); isNumber && len(rest) == 0 {
+			v = json.Number(text) // out of range
+		} else if _, isNumber := v.(float64); isNumber && len(after) == 0 {
 			return fields, nil, false // it may go on
 		}
-		if stringOf(fields, name) == "" || v != nil && v != "" {
+		if rest = after; stringOf(fields, name) == "" || v != nil && v != "" {
 			fields[name] = v
 		}
 	}
