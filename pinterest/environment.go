@@ -19,7 +19,7 @@ var environment = [][2]string{
 	{accounts.EnvAPI, "another server than Pinterest's, such as http://127.0.0.1:8086; /v5 may follow"},
 	{accounts.EnvOAuth, "where that server has its authorize page"},
 	{"BROWSER", "what opens a page: commands with colons between them, in which %s stands for the page"},
-	{"SSL_CERT_FILE", "certificates to trust, if a proxy of yours stands between"},
+	{"SSL_CERT_FILE", "certificates to trust, if a proxy of yours stands between (not on macOS and Windows)"},
 	{"HTTPS_PROXY, NO_PROXY", "the proxy to go through, and for which hosts not"},
 	{"NO_COLOR, TERM", "NO_COLOR turns colours off, and TERM=dumb all that moves"},
 }

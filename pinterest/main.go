@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
@@ -51,6 +52,7 @@ only another login helps.`,
 		SilenceUsage:  true,
 
 		SuggestionsMinimumDistance: 2,
+		PersistentPreRunE:          noEmptyFlag,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return unknownCommand(c, args[0])
@@ -89,4 +91,15 @@ func noArguments(c *cobra.Command, args []string) error {
 		return nil
 	}
 	return say.WrongUsage(c.CommandPath()+` takes no arguments, and got "`+args[0]+`"`, `"`+c.CommandPath()+` --help" shows how to call it`)
+}
+
+// noEmptyFlag refuses a flag that was given and says nothing, as of a variable that
+// is not set: it would be taken for one that was not given.
+func noEmptyFlag(c *cobra.Command, _ []string) (err error) {
+	c.Flags().Visit(func(f *pflag.Flag) {
+		if f.Value.Type() == "string" && f.Value.String() == "" {
+			err = say.WrongUsage("--"+f.Name+" is empty", "give it a value, or leave it out")
+		}
+	})
+	return err
 }

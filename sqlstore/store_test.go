@@ -181,7 +181,7 @@ func (d database) open(t testing.TB, place string) *sqlstore.Store {
 
 // patient returns a context that no correct store outlives.
 func patient(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }

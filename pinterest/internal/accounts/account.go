@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -227,7 +228,7 @@ func Advise(err error, login string) error {
 	case errors.Is(err, pinterest.ErrClientRejected):
 		return say.WithHint(err, "look at the app on https://developers.pinterest.com/apps/: is it approved, are "+EnvAppID+" and "+EnvAppSecret+" its own, and is the environment, production or sandbox, the right one?")
 	case errors.As(err, new(*tls.CertificateVerificationError)):
-		return say.WithHint(err, untrustedHint)
+		return say.WithHint(err, untrustedHint(runtime.GOOS))
 	case errors.As(err, &e) && e.Temporary():
 		return say.WithHint(err, "nothing is lost; try again later")
 	}
@@ -236,4 +237,10 @@ func Advise(err error, login string) error {
 
 // untrustedHint is for a server whose certificate nobody here trusts, which no
 // waiting mends.
-const untrustedHint = "nothing was sent; see that the clock is right and the address the one you mean; if a proxy of yours stands between, name its certificate by SSL_CERT_FILE"
+func untrustedHint(system string) string {
+	add := "name its certificate by SSL_CERT_FILE"
+	if system == "darwin" || system == "windows" { // where Go does not heed that
+		add = "add its certificate to those that the system trusts"
+	}
+	return "nothing was sent; see that the clock is right and the address the one you mean; if a proxy of yours stands between, " + add
+}

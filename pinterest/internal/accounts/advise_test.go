@@ -5,6 +5,7 @@ import (
 	"io"
 	"log"
 	"net/http/httptest"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -27,6 +28,14 @@ func TestACertificateThatNobodyTrustsIsNoReasonToTryAgainLater(t *testing.T) {
 	require.Error(t, err)
 	var f *say.Failure
 	require.ErrorAs(t, Advise(err, "pinterest login"), &f)
-	assert.Equal(t, untrustedHint, f.Hint)
+	assert.Equal(t, untrustedHint(runtime.GOOS), f.Hint)
 	assert.NotContains(t, f.Hint, "later")
+}
+
+// Go does not heed SSL_CERT_FILE everywhere.
+func TestAHintNamesAVariableOnlyWhereItIsHeeded(t *testing.T) {
+	assert.Contains(t, untrustedHint("linux"), "SSL_CERT_FILE")
+	for _, system := range []string{"darwin", "windows"} {
+		assert.NotContains(t, untrustedHint(system), "SSL_CERT_FILE", system)
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"strings"
 	"time"
 
@@ -50,7 +51,7 @@ func openRedis(ctx context.Context, _ io.Writer, name string, _ bool) (*Store, e
 
 func redisHint(err error) string {
 	if e := new(tls.CertificateVerificationError); errors.As(err, &e) {
-		return untrustedHint
+		return untrustedHint(runtime.GOOS)
 	}
 	return "is Redis there, and may you use it? at a port that encrypts write rediss://"
 }

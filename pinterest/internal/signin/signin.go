@@ -263,7 +263,10 @@ func (l *Login) checkRedirectURL() error {
 	return nil
 }
 
-var errNobodyCame = errors.New("nobody came back from Pinterest's page")
+var (
+	errNobodyCame = errors.New("nobody came back from Pinterest's page")
+	errStopped    = errors.New("the login was stopped; nothing has changed")
+)
 
 // explained says why a login ended without a token, and what to do.
 func (l *Login) explained(ctx context.Context, err error) error {
@@ -280,7 +283,7 @@ func (l *Login) explained(ctx context.Context, err error) error {
 		return say.WithHint(fmt.Errorf("%w within %v", errNobodyCame, l.Timeout),
 			"if that page showed an error, see to it that "+l.RedirectURL+" is registered for the app, letter for letter; --timeout gives more time")
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
-		return errors.New("the login was stopped; nothing has changed")
+		return errStopped
 	}
 	return err
 }

@@ -77,3 +77,11 @@ func TestAUserWhoPastesADenialIsUnderstood(t *testing.T) {
 	_, err = paste(t, func(q url.Values) string { return "?state=" + q.Get("state") })
 	assert.EqualError(t, err, "login: Pinterest ended the login without a code")
 }
+
+func TestALoginThatIsStoppedAtItsPromptSaysSo(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	in, _ := io.Pipe()
+	_, err := readLine(ctx, in, "")
+	assert.EqualError(t, err, "the login was stopped; nothing has changed")
+}
