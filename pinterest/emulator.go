@@ -33,8 +33,9 @@ func newEmulator() *cobra.Command {
 		fake           pinteresttest.Handler
 	)
 	c := &cobra.Command{
-		Use:   "emulator",
-		Short: "Serve a fake Pinterest until stopped",
+		PersistentPreRun: func(*cobra.Command, []string) {}, // an empty flag stands for the default here
+		Use:              "emulator",
+		Short:            "Serve a fake Pinterest until stopped",
 		Long: `Serve a fake Pinterest until stopped: its authorize page, its token endpoint
 and a little of its API: the user's account, boards and Pins.
 

@@ -56,7 +56,7 @@ that share a place renew a token once, on however many machines.
 	}
 	f := c.Flags()
 	f.SortFlags = false
-	f.StringSliceVar(&l.Scopes, "scopes", signin.DefaultScopes, "the permissions to ask for, separated by commas")
+	f.StringSliceVar(&l.Scopes, "scopes", accounts.DefaultScopes, "the permissions to ask for, separated by commas")
 	_ = c.RegisterFlagCompletionFunc("scopes", completeScopes) // fails if there is no such flag
 	f.StringVar(&l.Account, "account", "", "keep the token under this name; several can be logged in side by side\n(if not the one that "+accounts.EnvAccount+" names, or else \""+accounts.DefaultName+"\",\nwith --sandbox \""+accounts.SandboxName+"\")")
 	f.BoolVar(&l.Sandbox, "sandbox", false, "log in to Pinterest's sandbox")

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,6 +24,10 @@ const (
 	DefaultName = "default"
 	SandboxName = "sandbox"
 )
+
+// DefaultScopes are what a login asks for if nobody says: they let one look, and
+// change nothing.
+var DefaultScopes = []string{pinterest.ScopeUserAccountsRead, pinterest.ScopeBoardsRead, pinterest.ScopePinsRead}
 
 // An App is what is kept of an account beside its token: what it takes to renew
 // the token later.
@@ -51,7 +56,7 @@ func CheckName(name string) error {
 	return nil
 }
 
-// Login is the command line that logs in as a again.
+// Login is the command line that logs in as a again, with the same scopes.
 func (a *Account) Login() string {
 	line := "pinterest login"
 	if a.Token == nil && a.Name == SandboxName || a.Token != nil && a.Server() == Sandbox {
@@ -67,8 +72,18 @@ func (a *Account) Login() string {
 	if a.Token != nil && a.OwnedByApp() {
 		line += " --client-credentials"
 	}
+	if scopes := pinterest.GrantedScopes(a.Token); scopes != nil && !sameScopes(scopes, DefaultScopes) && !slices.ContainsFunc(scopes, isOdd) {
+		line += " --scopes " + strings.Join(scopes, ",")
+	}
 	return line + a.store.Args()
 }
+
+func sameScopes(a, b []string) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
+}
+
+// isOdd reports whether a scope is one that no shell and no terminal should be given.
+func isOdd(scope string) bool { return say.ShellWord(scope) != scope }
 
 // Server returns the one server that a belongs to: that which issued its token. If
 // nobody knows which that was, it is the one that the environment names.

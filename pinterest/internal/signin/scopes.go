@@ -9,9 +9,6 @@ import (
 	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 )
 
-// DefaultScopes let one look, and change nothing.
-var DefaultScopes = []string{pinterest.ScopeUserAccountsRead, pinterest.ScopeBoardsRead, pinterest.ScopePinsRead}
-
 // KnownScopes are those of Pinterest's description.
 var KnownScopes = []string{
 	pinterest.ScopeAdsRead, pinterest.ScopeAdsWrite,

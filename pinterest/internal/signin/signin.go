@@ -279,7 +279,7 @@ func (l *Login) explained(ctx context.Context, err error) error {
 	case errors.Is(err, login.ErrForeign):
 		return say.WithHint(fmt.Errorf("%w within %v, except with the state of another login", errNobodyCame, l.Timeout),
 			"run pinterest login again, and approve on the page that it opens, not on an older one")
-	case context.Cause(ctx) == errNobodyCame && (errors.Is(err, errNobodyCame) || errors.Is(err, ctx.Err())):
+	case context.Cause(ctx) == errNobodyCame && (err == errStopped || errors.Is(err, errNobodyCame) || errors.Is(err, ctx.Err())):
 		return say.WithHint(fmt.Errorf("%w within %v", errNobodyCame, l.Timeout),
 			"if that page showed an error, see to it that "+l.RedirectURL+" is registered for the app, letter for letter; --timeout gives more time")
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):

@@ -15,6 +15,7 @@ import (
 
 	"github.com/go-pinterest/pinterest"
 	"github.com/go-pinterest/pinterest/login"
+	"github.com/go-pinterest/pinterest/pinterest/internal/accounts"
 	"github.com/go-pinterest/pinterest/pinterest/internal/say"
 	"github.com/go-pinterest/pinterest/pinteresttest"
 )
@@ -39,7 +40,7 @@ func (u *user) Read(p []byte) (int, error) {
 func paste(t *testing.T, visit func(q url.Values) string) (*oauth2.Token, error) {
 	fake := &pinteresttest.Handler{AutoApprove: true}
 	ctx := context.WithValue(t.Context(), oauth2.HTTPClient, fake.Client())
-	conf := &pinterest.Config{ClientID: pinteresttest.DefaultAppID, ClientSecret: pinteresttest.DefaultAppSecret, RedirectURL: DefaultRedirectURL, Scopes: DefaultScopes}
+	conf := &pinterest.Config{ClientID: pinteresttest.DefaultAppID, ClientSecret: pinteresttest.DefaultAppSecret, RedirectURL: DefaultRedirectURL, Scopes: accounts.DefaultScopes}
 	u := &user{visit: func(page string) string {
 		r, err := http.NewRequest(http.MethodGet, page, nil)
 		require.NoError(t, err)
