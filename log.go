@@ -46,7 +46,7 @@ func (o *origin) logTrouble(e renew.Event, level slog.Level, message string) {
 	if e.Result == renew.Failed || e.Result == renew.Gone { // or else what a callback says
 		mend, answered = mendOf(e.Err), errors.As(e.Err, &err) && err.StatusCode != 0
 	}
-	attrs := []slog.Attr{slog.Any("error", e.Err), slog.String("mend", [...]string{"time", "operator", "user"}[mend])}
+	attrs := []slog.Attr{slog.Any("error", e.Err), slog.String("mend", mend.String())}
 	if answered {
 		attrs = append(attrs, slog.Int("status", err.StatusCode), slog.Int("code", err.Code), slog.String("request_id", err.RequestID))
 	}

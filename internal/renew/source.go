@@ -76,6 +76,17 @@ const (
 	ByUser
 )
 
+// String returns "time", "operator" or "user".
+func (m Mend) String() string {
+	switch m {
+	case ByOperator:
+		return "operator"
+	case ByUser:
+		return "user"
+	}
+	return "time"
+}
+
 // A Reason is what a renewal is for.
 type Reason uint8
 
