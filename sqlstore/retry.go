@@ -15,7 +15,7 @@ import (
 // another client's statement.
 var errMixedUp = errors.New("the answer is another statement's: let the pooler keep a connection's statements apart, or the driver send each in one piece")
 
-// run runs a statement, and runs it again whatever it failed of, three times at
+// run runs a statement, and runs it again whatever it failed of, ten times at
 // least and for a second: a deadlock, a statement that a pooler mixed
 // up, a server that is gone and has a successor. Every statement can be run again
 // without harm.
@@ -28,7 +28,7 @@ func (s *Store) run(ctx context.Context, do func(conn *sql.Conn) error) error {
 			return nil
 		case isOver(ctx):
 			return over(ctx, err)
-		case n >= 3 && time.Since(began) >= time.Second && !s.isBusy(err):
+		case n >= 10 && time.Since(began) >= time.Second && !s.isBusy(err):
 			return err
 		case pause(ctx, wait) != nil:
 			return over(ctx, err)
