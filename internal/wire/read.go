@@ -142,13 +142,15 @@ func readObject(data []byte) (fields map[string]any, rest []byte, whole bool) {
 		var name string
 		var v any
 		text, after := cutValue(rest)
-		err := json.Unmarshal(text, &name)
 		after, colon := bytes.CutPrefix(bytes.TrimLeft(after, " "), []byte(":"))
-		if err == nil && colon {
+		odd := json.Unmarshal(text, &name) != nil || !colon
+		var err error
+		if !odd {
 			text, after = cutValue(bytes.TrimLeft(after, " "))
 			err = json.Unmarshal(text, &v)
+			_, odd = errors.AsType[*json.SyntaxError](err)
 		}
-		if _, odd := errors.AsType[*json.SyntaxError](err); odd || !colon {
+		if odd {
 			next := nextField.FindIndex(after)
 			if next == nil || after[next[0]] == '{' { // which may be the answer
 				return fields, after, false
@@ -161,9 +163,10 @@ func readObject(data []byte) (fields map[string]any, rest []byte, whole bool) {
 		} else if _, isNumber := v.(float64); isNumber && len(after) == 0 {
 			return fields, nil, false // it may go on
 		}
-		if rest = after; stringOf(fields, name) == "" || v != nil && v != "" {
+		if stringOf(fields, name) == "" || v != nil && v != "" {
 			fields[name] = v
 		}
+		rest = after
 	}
 }
 

@@ -97,6 +97,7 @@ func TestAnAnswerThatHoldsAnAccessTokenIsKeptWhateverIsOddAboutIt(t *testing.T) 
 		"a name without a value":   []byte(strings.Replace(tokenAnswer, `,"refresh`, `,"more","refresh`, 1)),
 		"a name without quotes":    []byte(strings.Replace(tokenAnswer, `,"refresh`, `,more:"x","refresh`, 1)),
 		"a name that is none":      []byte(strings.Replace(tokenAnswer, `,"refresh`, `,1:"x","refresh`, 1)),
+		"a number for a name":      []byte(strings.Replace(tokenAnswer, `,"refresh`, `,1 :"x","refresh`, 1)),
 		"an odd number":            []byte(strings.Replace(tokenAnswer, `,"refresh`, `,"more":03600,"refresh`, 1)),
 		"a number with a comma":    []byte(strings.Replace(tokenAnswer, `,"refresh`, `,"more":3,600,"refresh`, 1)),
 		"quotes in quotes":         []byte(strings.Replace(tokenAnswer, `,"refresh`, `,"more":"a "b" c","refresh`, 1)),
