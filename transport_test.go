@@ -305,26 +305,33 @@ func TestATokenThatWasReplacedMeanwhileIsNotRenewedAgain(t *testing.T) {
 	})
 }
 
+// forAnHour asks for an account that is answered 401, so many at a time, calls begun,
+// and asks another endpoint, which is content all the while.
+func forAnHour(t *testing.T, client *http.Client, callers int, begun func()) {
+	t.Helper()
+	for range 3600 {
+		var wg sync.WaitGroup
+		for range callers {
+			wg.Go(func() {
+				status, _ := call(t, client)
+				assert.Equal(t, http.StatusUnauthorized, status)
+			})
+		}
+		begun()
+		resp, err := client.Get("https://api.pinterest.com/v5/boards")
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, resp.StatusCode)
+		resp.Body.Close()
+		wg.Wait()
+		time.Sleep(time.Second)
+	}
+}
+
 func TestAnEndpointThatAlwaysAnswers401DoesNotCostARenewalPerRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLogin(t, &pinteresttest.Handler{StrictRotation: true})
 		l.tok = l.fake.Login(pinterest.ScopeBoardsRead) // the account needs another scope, which Pinterest answers 401
-		client := pinterest.NewClient(l.ctx, l.conf.TokenSource(l.ctx, l.tok))
-		for range 3600 { // for an hour
-			var wg sync.WaitGroup
-			for range 3 {
-				wg.Go(func() {
-					status, _ := call(t, client)
-					assert.Equal(t, http.StatusUnauthorized, status)
-				})
-			}
-			resp, err := client.Get("https://api.pinterest.com/v5/boards") // another endpoint is content all the while
-			require.NoError(t, err)
-			require.Equal(t, http.StatusOK, resp.StatusCode)
-			resp.Body.Close()
-			wg.Wait()
-			time.Sleep(time.Second)
-		}
+		forAnHour(t, pinterest.NewClient(l.ctx, l.conf.TokenSource(l.ctx, l.tok)), 3, func() {})
 		// After 1, 2, 4 and then 5 minutes, give or take a quarter.
 		assert.InDelta(t, 14, l.fake.Counts().Refresh, 3)
 	})
@@ -335,7 +342,7 @@ func TestAnEndpointThatAlwaysAnswers401DoesNotCostARenewalPerRequest(t *testing.
 func TestATokenThatARenewalHasKilledIsNoProofThatRenewalsHelp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLogin(t, &pinteresttest.Handler{StrictRotation: true, OldAccessDies: true})
-		l.tok = l.fake.Login(pinterest.ScopeBoardsRead) // the account needs another scope, which Pinterest answers 401
+		l.tok = l.fake.Login(pinterest.ScopeBoardsRead)
 		fake := l.fake.Client().Transport
 		l.ctx = context.WithValue(t.Context(), oauth2.HTTPClient, &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
 			resp, err := fake.RoundTrip(r)
@@ -344,21 +351,7 @@ func TestATokenThatARenewalHasKilledIsNoProofThatRenewalsHelp(t *testing.T) {
 			}
 			return resp, err
 		})})
-		client := pinterest.NewClient(l.ctx, l.conf.TokenSource(l.ctx, l.tok))
-		for range 3600 { // for an hour
-			var wg sync.WaitGroup
-			wg.Go(func() {
-				status, _ := call(t, client)
-				assert.Equal(t, http.StatusUnauthorized, status)
-			})
-			synctest.Wait()
-			resp, err := client.Get("https://api.pinterest.com/v5/boards")
-			require.NoError(t, err)
-			require.Equal(t, http.StatusOK, resp.StatusCode)
-			resp.Body.Close()
-			wg.Wait()
-			time.Sleep(time.Second)
-		}
+		forAnHour(t, pinterest.NewClient(l.ctx, l.conf.TokenSource(l.ctx, l.tok)), 1, synctest.Wait)
 		assert.InDelta(t, 14, l.fake.Counts().Refresh, 3)
 	})
 }
