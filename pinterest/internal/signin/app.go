@@ -71,7 +71,7 @@ func readSecret(ctx context.Context, tty *os.File) (string, error) {
 		return strings.TrimSpace(string(l.text)), l.err
 	case <-ctx.Done():
 		_ = term.Restore(int(tty.Fd()), before)
-		return "", errStopped
+		return "", ctx.Err()
 	}
 }
 
@@ -96,6 +96,6 @@ func readLine(ctx context.Context, r io.Reader, hint string) (string, error) {
 		}
 		return l.text, l.err
 	case <-ctx.Done():
-		return "", errStopped
+		return "", ctx.Err()
 	}
 }

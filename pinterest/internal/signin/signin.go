@@ -59,7 +59,7 @@ func (l *Login) Run(ctx context.Context) error {
 	}
 	id, secret, typed, err := l.app(ctx)
 	if err != nil {
-		return err
+		return l.explained(ctx, err)
 	}
 	conf := &pinterest.Config{
 		ClientID:     id,
@@ -263,10 +263,7 @@ func (l *Login) checkRedirectURL() error {
 	return nil
 }
 
-var (
-	errNobodyCame = errors.New("nobody came back from Pinterest's page")
-	errStopped    = errors.New("the login was stopped; nothing has changed")
-)
+var errNobodyCame = errors.New("nobody came back from Pinterest's page")
 
 // explained says why a login ended without a token, and what to do.
 func (l *Login) explained(ctx context.Context, err error) error {
@@ -279,11 +276,11 @@ func (l *Login) explained(ctx context.Context, err error) error {
 	case errors.Is(err, login.ErrForeign):
 		return say.WithHint(fmt.Errorf("%w within %v, except with the state of another login", errNobodyCame, l.Timeout),
 			"run pinterest login again, and approve on the page that it opens, not on an older one")
-	case context.Cause(ctx) == errNobodyCame && (err == errStopped || errors.Is(err, errNobodyCame) || errors.Is(err, ctx.Err())):
+	case context.Cause(ctx) == errNobodyCame && (errors.Is(err, errNobodyCame) || errors.Is(err, ctx.Err())):
 		return say.WithHint(fmt.Errorf("%w within %v", errNobodyCame, l.Timeout),
 			"if that page showed an error, see to it that "+l.RedirectURL+" is registered for the app, letter for letter; --timeout gives more time")
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
-		return errStopped
+		return errors.New("the login was stopped; nothing has changed")
 	}
 	return err
 }

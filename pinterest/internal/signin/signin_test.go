@@ -84,5 +84,5 @@ func TestALoginThatIsStoppedAtItsPromptSaysSo(t *testing.T) {
 	stop()
 	in, _ := io.Pipe()
 	_, err := readLine(ctx, in, "")
-	assert.EqualError(t, err, "the login was stopped; nothing has changed")
+	assert.EqualError(t, new(Login).explained(ctx, err), "the login was stopped; nothing has changed")
 }
